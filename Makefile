@@ -1,0 +1,52 @@
+# Every target makes .venv by itself; nothing else has to be installed but Python 3.11+ and make.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export DAGSTER_HOME := $(CURDIR)/.dagster_home
+
+.PHONY: setup demo dev test lint bench docs lock migrate clean
+
+setup: $(VENV)/.ready $(DAGSTER_HOME)/dagster.yaml  ## make .venv with the locked versions
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
+	mkdir -p $(DAGSTER_HOME)
+	cp dagster.yaml $@
+
+demo: setup  ## the whole main job on the sandbox: two months of data, the marts, a summary
+	$(BIN)/python -m exec_orchestration demo
+
+dev: setup  ## the Dagster UI on the sandbox, at http://127.0.0.1:3000
+	$(BIN)/python -m exec_orchestration dev
+
+test: setup  ## every test, on SQLite and on PostgreSQL
+	$(BIN)/python -m pytest
+
+lint: setup  ## style, types, the house's law, and docs/tables.md
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m exec_orchestration.tables.document --check docs/tables.md
+
+bench: setup  ## rows per second, memory and latency, as ratios in one run
+	$(BIN)/python -m bench
+
+docs: setup  ## write docs/tables.md anew from the declarations
+	$(BIN)/python -m exec_orchestration.tables.document docs/tables.md
+
+migrate: setup  ## bring the schema of WAREHOUSE_URL to the newest revision
+	$(BIN)/alembic -x url="$${WAREHOUSE_URL:-sqlite:///data/warehouse.db}" upgrade head
+
+lock: setup  ## write requirements.lock anew
+	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --extra postgres --group dev \
+	    --output-file requirements.lock pyproject.toml
+
+clean:  ## remove .venv, the demo's data and the instance
+	rm -rf $(VENV) data $(DAGSTER_HOME)

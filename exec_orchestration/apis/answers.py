@@ -1,0 +1,163 @@
+"""What came back: one answer as a value, and the error that it deserves.
+
+Pure: nothing here sends, sleeps or logs. Every text is free of the key, even where the vendor repeats it.
+"""
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from exec_orchestration.errors import KeyRefused, Refused, UnknownResource, Unreachable, VendorError
+
+if TYPE_CHECKING:
+    import httpx
+
+    from exec_orchestration.apis.http import Vendor
+
+EXCERPT_CHARACTERS = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One try at one request. `status` is None when the connection failed; `problem` then says how."""
+
+    what: str
+    request_id: str
+    key: str = field(repr=False)
+    status: int | None = None
+    content: bytes = b""
+    content_type: str = ""
+    location: str = ""
+    retry_after_header: str | None = None
+    problem: str = ""
+
+    @classmethod
+    def received(cls, request: "httpx.Request", response: "httpx.Response", *, key: str) -> "Answer":
+        """The answer that a response holds; the vendor's request id goes before ours."""
+        headers = response.headers
+        return cls(
+            what=described(request),
+            request_id=headers.get("x-request-id") or headers.get("request-id") or request.headers["X-Request-Id"],
+            key=key,
+            status=response.status_code,
+            content=response.content,
+            content_type=headers.get("content-type", "").partition(";")[0],
+            location=headers.get("location", ""),
+            retry_after_header=headers.get("retry-after"),
+        )
+
+    @classmethod
+    def lost(cls, request: "httpx.Request", error: Exception, *, key: str) -> "Answer":
+        """The answer that never came, or broke off."""
+        problem = f"{type(error).__name__}: {error}".rstrip(": ").replace(key, "***")
+        return cls(what=described(request), request_id=request.headers["X-Request-Id"], key=key, problem=problem)
+
+    @property
+    def is_success(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def excerpt(self) -> str:
+        """The first characters of the body, on one line, without the key."""
+        text = " ".join(self.content.decode("utf-8", "replace").replace(self.key, "***").split())
+        return text[:EXCERPT_CHARACTERS] + ("..." if len(text) > EXCERPT_CHARACTERS else "")
+
+    @property
+    def came_back(self) -> str:
+        """What came back, in a few words: the status and the vendor's own code and message."""
+        if self.status is None:
+            return self.problem
+        error = self.body.get("error") if isinstance(self.body, dict) else None
+        if not isinstance(error, dict):
+            return f"status {self.status} ({self.excerpt or 'empty body'})"
+        said = ": ".join(str(error[name]) for name in ("code", "message") if error.get(name))
+        return f"status {self.status} ({said.replace(self.key, '***') or self.excerpt})"
+
+    @property
+    def where(self) -> str:
+        return f"[request id {self.request_id}]"
+
+    @property
+    def body(self) -> Any:
+        """The decoded body, or None where it is not JSON."""
+        try:
+            return json.loads(self.content)
+        except (ValueError, RecursionError):
+            return None
+
+
+def described(request: "httpx.Request") -> str:
+    """`GET /scenarios?page=1`: the request as a person would name it; keys travel in headers, never here."""
+    return f"{request.method} {request.url.raw_path.decode('ascii')}"
+
+
+def error_for(answer: Answer, vendor: "Vendor") -> VendorError:
+    """The error for a status that no retry can mend."""
+    status = answer.status or 0
+    tried = f"{vendor.name}: {answer.what} came back with {answer.came_back} {answer.where}."
+    if status in (401, 403):
+        meaning = "does not accept the key" if status == 401 else "closes this workspace or operation to the key"
+        return KeyRefused(f"{tried} {vendor.name} {meaning}; check {vendor.key_setting}.", status=status)
+    if status == 404:
+        return UnknownResource(
+            f"{tried} {vendor.name} does not know this id or path; check the id, and {vendor.url_setting}.",
+            status=status,
+        )
+    if 300 <= status < 400:
+        return Refused(
+            f"{tried} It redirects to {answer.location or 'nowhere'}, which is not followed, so that the key "
+            f"stays with {vendor.name}; set {vendor.url_setting} to the API's final address.",
+            status=status,
+        )
+    return Refused(
+        f"{tried} The request itself was not accepted, so it was not tried again; "
+        "compare it with the vendor's reference and report it with the request id.",
+        status=status,
+    )
+
+
+def unreachable(answer: Answer, vendor: "Vendor", *, tries: int) -> Unreachable:
+    """The error after the last try."""
+    return Unreachable(
+        f"{vendor.name}: {answer.what} was tried {tries} times; the last try came back with {answer.came_back} "
+        f"{answer.where}. Check the network, the vendor's status page and {vendor.url_setting}, then run this again; "
+        "nothing was replaced."
+    )
+
+
+def retry_after_seconds(answer: Answer, *, now: float, unit_seconds: float) -> float | None:
+    """How long the vendor asks to wait, wherever it says so: the body, its `error` object, or the header.
+
+    The header may be a number or an HTTP date; a number in the body counts `unit_seconds` each.
+    """
+    body = answer.body if answer.content else None
+    if isinstance(body, dict):
+        nested = body.get("error")
+        for holder in (body, nested if isinstance(nested, dict) else {}):
+            number = _number(holder.get("retry_after"))
+            if number is not None:
+                return number * unit_seconds
+    if answer.retry_after_header is None:
+        return None
+    number = _number(answer.retry_after_header)
+    return number if number is not None else _seconds_until(answer.retry_after_header, now=now)
+
+
+def _number(value: Any) -> float | None:
+    """`value` as a number of at least 0, or None."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if 0 <= number < float("inf") else None
+
+
+def _seconds_until(http_date: str, *, now: float) -> float | None:
+    try:
+        moment = parsedate_to_datetime(http_date)
+    except ValueError:
+        return None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (aware - datetime.fromtimestamp(now, UTC)).total_seconds())

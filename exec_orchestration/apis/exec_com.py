@@ -1,0 +1,176 @@
+"""Exec: one method per resource, each an iterator of plain dicts over any number of pages.
+
+Nothing here shapes a row or stores one. Paths, parameters and what identifies an item are told once, here; the wire is
+`http`, the pages are `paging`. Windows are half-open `[start, end)` in any zone; Exec gets its inclusive end.
+"""
+
+import re
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from operator import itemgetter
+from typing import Any
+from urllib.parse import quote
+
+from exec_orchestration.apis.http import JsonClient
+from exec_orchestration.apis.paging import Item, Page, read_pages, read_settled
+from exec_orchestration.errors import BadAnswer, BadSetting
+
+PAGE_SIZE = 100
+KEY_FORMAT = re.compile(r"exec_live_[A-Za-z0-9]{40}")
+
+
+def check_key(key: str, *, setting: str) -> str:
+    """`key` itself when it has Exec's form; raises BadSetting, which never repeats the key."""
+    if not KEY_FORMAT.fullmatch(key):
+        raise BadSetting(
+            f"{setting} is not an Exec key: it has {len(key)} characters and "
+            f"{'begins' if key.startswith('exec_live_') else 'does not begin'} with exec_live_; "
+            "valid is exec_live_ followed by exactly 40 letters or digits. No request was sent."
+        )
+    return key
+
+
+class ExecApi:
+    """The Exec workspace that the client's key opens. Listings are lazy: no request is sent before the first item.
+
+    One pass over a listing yields each row once or raises ListingMoved; wrap it in `paging.read_settled` to have it
+    read again. `end_step` is the finest step that Exec's inclusive `end_date` resolves.
+    """
+
+    def __init__(
+        self,
+        client: JsonClient,
+        *,
+        concurrency: int = 4,
+        exclude_system_users: bool = True,
+        end_step: timedelta = timedelta(microseconds=1),
+    ) -> None:
+        self.client = client
+        self._concurrency = concurrency
+        self._exclude_system_users = exclude_system_users
+        self._end_step = end_step
+
+    def scenarios(self) -> Iterator[Item]:
+        """Every scenario with `archived`: true for those that only `include_archived=true` lists."""
+        # All first, then the active ones: a scenario made in between is left to the next load, not called archived.
+        everything = read_settled(lambda: self._list("/scenarios", {"include_archived": "true"}), list)
+        active = {_id(item) for item in read_settled(lambda: self._list("/scenarios"), list)}
+        for item in everything:
+            yield {**item, "archived": _id(item) not in active} if isinstance(item, dict) else item
+
+    def skills(self) -> Iterator[Item]:
+        """Every skill, with its proficiency summary."""
+        return self._list("/skills", {"include": "proficiency"})
+
+    def members(self) -> Iterator[Item]:
+        """Every member of the workspace, flat, whether Exec nests the person under `user` or not."""
+        return map(_flat_member, self._list("/workspace/members", key=lambda item: _id(_flat_member(item))))
+
+    def groups(self) -> Iterator[Item]:
+        """Every group of the workspace."""
+        return self._list("/workspace/groups")
+
+    def participants(self, scenario_id: str, *, start: datetime, end: datetime) -> Iterator[Item]:
+        """One aggregate per person who practised the scenario in the window."""
+        return self._list(
+            f"/scenarios/{_segment(scenario_id)}/analytics/participants",
+            # Of all sortings this one moves least: late grading changes scores, not time spent.
+            {"sorting": "total_duration_seconds", **self._window(start, end), **self._people()},
+            key=_user_id,
+        )
+
+    def scenario_summary(self, scenario_id: str, *, start: datetime, end: datetime) -> Item:
+        """The scenario's totals over the window, as Exec computes them."""
+        path = f"/scenarios/{_segment(scenario_id)}/analytics/summary"
+        answer = self.client.get(path, {**self._window(start, end), **self._people()})
+        summary = answer.get("data", answer) if isinstance(answer, dict) else answer
+        if not isinstance(summary, dict):
+            raise BadAnswer(f"Exec: GET {path} answered {type(answer).__name__} where one object belongs.")
+        return summary
+
+    def assignments(self) -> Iterator[Item]:
+        """Every assignment as it stands now; Exec keeps no history and takes no dates."""
+        return self._list("/scenarios/assignments")
+
+    def proficiency(self, skill_id: str, *, as_of: datetime) -> Iterator[Item]:
+        """Each person's proficiency in the skill, counting everything before the instant `as_of`."""
+        return self._list(
+            f"/skills/{_segment(skill_id)}/proficiency",
+            {"end_date": _instant(as_of - self._end_step), **self._people()},
+            key=_user_id,
+        )
+
+    def sessions(self, *, start: datetime, end: datetime) -> Iterator[Item]:
+        """Every session created in the window, oldest first; those of people who have left are among them."""
+        return self._list("/sessions", {"sorting": "created_at", **self._window(start, end), **self._people()})
+
+    def _window(self, start: datetime, end: datetime) -> dict[str, str]:
+        return {"start_date": _instant(start), "end_date": _instant(end - self._end_step)}
+
+    def _people(self) -> dict[str, str]:
+        return {"exclude_system_users": "true"} if self._exclude_system_users else {}
+
+    def _list(
+        self,
+        path: str,
+        parameters: Mapping[str, str] | None = None,
+        *,
+        key: Callable[[Item], Hashable] = itemgetter("id"),
+    ) -> Iterator[Item]:
+        def fetch(number: int) -> Page:
+            query = {**(parameters or {}), "page": number + 1, "page_size": PAGE_SIZE}
+            return _page(self.client.get(path, query), path)
+
+        return read_pages(fetch, key=key, what=f"Exec: GET {path}", concurrency=self._concurrency)
+
+
+def _page(answer: Any, path: str) -> Page:
+    """The page that an answer holds; raises BadAnswer where it is not a list with its pagination."""
+    try:
+        items, told = answer["data"], answer["pagination"]
+        page = Page(items, told.get("page_size", PAGE_SIZE), told["total_pages"], told["total_count"])
+    except (TypeError, KeyError, AttributeError) as error:
+        raise BadAnswer(
+            f"Exec: GET {path} answered JSON without `data` and `pagination` ({error!r}); "
+            "check EXEC_API_URL, or report the change of the API."
+        ) from error
+    numbers = (page.size, page.total_pages, page.total_count)
+    if not isinstance(items, list) or not all(type(number) is int and number >= 0 for number in numbers):
+        raise BadAnswer(f"Exec: GET {path} answered a `data` or `pagination` of another type: {told!r}.")
+    return page
+
+
+def _instant(moment: datetime) -> str:
+    """`2026-01-31T23:59:59.999999Z`; fractions only where there are any."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _segment(identifier: str) -> str:
+    """An id as one segment of a path, whatever it contains."""
+    return quote(identifier, safe="")
+
+
+def _id(item: Any) -> Any:
+    return item.get("id") if isinstance(item, dict) else None
+
+
+def _user_id(item: Item) -> Any:
+    return item["user"]["id"]
+
+
+def _flat_member(item: Any) -> Any:
+    """The member with the person's fields on top; a membership's own id, where there is one, becomes `member_id`."""
+    if not isinstance(item, dict) or not isinstance(item.get("user"), dict):
+        return item
+    outer = {name: value for name, value in item.items() if name not in ("user", "id")}
+    membership = {"member_id": item["id"]} if "id" in item and item["id"] != item["user"].get("id") else {}
+    return {**outer, **membership, **item["user"]}
+
+
+def is_system_user(item: Any) -> bool:
+    """True for an item about one of Exec's own people, by the e-mail on it or on its user."""
+    if not isinstance(item, dict):
+        return False
+    person = item.get("user")
+    email = (person if isinstance(person, dict) else item).get("email")
+    return isinstance(email, str) and email.casefold().endswith("@exec.com")

@@ -1,0 +1,221 @@
+"""The wire: one JSON client for both vendors. The only module that imports httpx.
+
+Here: authentication, timeouts, pacing, retries, and the translation of whatever came back into an error that says what
+to do. Not here: pages, resources, tables. Seams are arguments: `transport`, `sleep`, `clock`.
+"""
+
+import json
+import logging
+import random
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from exec_orchestration.apis.answers import Answer, error_for, retry_after_seconds, unreachable
+from exec_orchestration.apis.budget import MINUTE_SECONDS, seconds_until_turn
+from exec_orchestration.errors import BadAnswer, RateLimited
+
+log = logging.getLogger(__name__)
+
+RETRIED_STATUSES = frozenset({408, 429, *range(500, 600)})
+TRIES = 6
+FIRST_DELAY_SECONDS = 0.5
+FIRST_DELAY_AFTER_429_SECONDS = 2.0
+LONGEST_WAIT_SECONDS = 75.0
+TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vendor:
+    """Who is on the other side: a name for messages, a base URL, a key and the header that carries it.
+
+    `retry_after_unit_seconds` is what one unit of the vendor's `retry_after` means; `key_setting` and `url_setting`
+    name the settings to look at when the vendor refuses.
+    """
+
+    name: str
+    base_url: str
+    key: str = field(repr=False)
+    key_header: str
+    key_prefix: str = ""
+    key_setting: str
+    url_setting: str
+    requests_per_minute: int = 0
+    retry_after_unit_seconds: float = 1.0
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """How much was asked of a vendor: requests sent (retries among them), retries, and seconds waited."""
+
+    requests: int = 0
+    retries: int = 0
+    waited_seconds: float = 0.0
+
+    def __sub__(self, earlier: "Traffic") -> "Traffic":
+        return Traffic(
+            self.requests - earlier.requests,
+            self.retries - earlier.retries,
+            self.waited_seconds - earlier.waited_seconds,
+        )
+
+
+class JsonClient:
+    """Sends requests to one vendor and answers decoded JSON. Safe to share between threads."""
+
+    def __init__(
+        self,
+        vendor: Vendor,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.vendor = vendor
+        self._sleep = sleep
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._finished: deque[float] = deque(maxlen=vendor.requests_per_minute or 1)
+        self._in_flight = 0
+        self._held_until = 0.0
+        self._traffic = Traffic()
+        host = httpx.URL(vendor.base_url).host
+        self._http = httpx.Client(
+            base_url=vendor.base_url,
+            headers={vendor.key_header: vendor.key_prefix + vendor.key, "Accept": "application/json"},
+            timeout=TIMEOUT,
+            transport=transport,
+            trust_env=not is_loopback(host),
+        )
+
+    @property
+    def traffic(self) -> Traffic:
+        """What has been sent so far."""
+        return self._traffic
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._http.close()
+
+    def get(self, path: str, params: Mapping[str, Any]) -> Any:
+        """The decoded answer to `GET path`; parameters that are None are left out."""
+        return self.send("GET", path, params=params)
+
+    def send(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, body: Any = None) -> Any:
+        """The decoded answer to one request, after as many tries as 408, 429, 5xx and connection errors ask for.
+
+        Raises VendorError: Unreachable, Refused (KeyRefused, UnknownResource), RateLimited or BadAnswer.
+        """
+        query = {name: value for name, value in (params or {}).items() if value is not None}
+        request = (
+            self._http.build_request(method, path, params=query, json=body)
+            if body is not None
+            else (self._http.build_request(method, path, params=query))
+        )
+        request.headers["X-Request-Id"] = uuid.uuid4().hex
+        for attempt in range(1, TRIES + 1):
+            answer = self._try(request)
+            if answer.status is not None and answer.status not in RETRIED_STATUSES:
+                return self._decoded(answer)
+            if attempt < TRIES:
+                self._wait_before_retry(answer, attempt)
+        raise self._given_up(answer)
+
+    def _try(self, request: httpx.Request) -> Answer:
+        """One try: an answer with a status, or one without that names the connection error."""
+        with self._turn():
+            try:
+                response = self._http.send(request)
+            except (httpx.TransportError, httpx.DecodingError) as error:
+                log.info("%s %s: %s", request.method, request.url.path, type(error).__name__)
+                return Answer.lost(request, error, key=self.vendor.key)
+        return Answer.received(request, response, key=self.vendor.key)
+
+    def _decoded(self, answer: Answer) -> Any:
+        if not answer.is_success:
+            raise error_for(answer, self.vendor)
+        try:
+            return json.loads(answer.content) if answer.content else None
+        except (ValueError, RecursionError) as error:
+            kind = answer.content_type or "no content type"
+            raise BadAnswer(
+                f"{self.vendor.name}: {answer.what} answered {answer.status} with {kind} that is not JSON ({error}); "
+                f"it begins {answer.excerpt!r} {answer.where}. Check that {self.vendor.url_setting} points at the API "
+                "itself, not at a web page or a proxy."
+            ) from error
+
+    def _wait_before_retry(self, answer: Answer, attempt: int) -> None:
+        """Wait as the vendor says, or else with exponential backoff; raise RateLimited where that is too long."""
+        asked = retry_after_seconds(answer, now=self._clock(), unit_seconds=self.vendor.retry_after_unit_seconds)
+        if asked is None:
+            first = FIRST_DELAY_AFTER_429_SECONDS if answer.status == 429 else FIRST_DELAY_SECONDS
+            delay = first * 2 ** (attempt - 1) * random.uniform(1.0, 1.2)
+        else:
+            delay = asked
+        if delay > LONGEST_WAIT_SECONDS:
+            raise self._rate_limited(answer, delay)
+        with self._lock:
+            self._traffic = Traffic(
+                self._traffic.requests, self._traffic.retries + 1, self._traffic.waited_seconds + delay
+            )
+            if answer.status == 429:
+                self._held_until = max(self._held_until, self._clock() + delay)
+        log.info("%s: %s came back with %s; waiting %.1f s", self.vendor.name, answer.what, answer.came_back, delay)
+        self._sleep(delay)
+
+    def _given_up(self, answer: Answer) -> Exception:
+        if answer.status == 429:
+            asked = retry_after_seconds(answer, now=self._clock(), unit_seconds=self.vendor.retry_after_unit_seconds)
+            return self._rate_limited(answer, asked if asked is not None else MINUTE_SECONDS)
+        return unreachable(answer, self.vendor, tries=TRIES)
+
+    def _rate_limited(self, answer: Answer, seconds: float) -> RateLimited:
+        resume_at = datetime.fromtimestamp(self._clock() + seconds, UTC)
+        return RateLimited(
+            f"{self.vendor.name}: {answer.what} came back with {answer.came_back} {answer.where}: the vendor asks to "
+            f"wait {seconds:.0f} s, which is longer than a run should hold its place. "
+            f"Run this again at {resume_at:%Y-%m-%d %H:%M} UTC or later; nothing was replaced.",
+            resume_at=resume_at,
+        )
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Hold one place in the minute limit while a request is in flight."""
+        self._wait_for_turn()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._in_flight -= 1
+                self._finished.append(self._clock())
+
+    def _wait_for_turn(self) -> None:
+        while True:
+            with self._lock:
+                now = self._clock()
+                wait = max(
+                    seconds_until_turn(
+                        self._finished, self._in_flight, now=now, per_minute=self.vendor.requests_per_minute
+                    ),
+                    self._held_until - now,
+                )
+                if wait <= 0:
+                    self._in_flight += 1
+                    self._traffic = Traffic(
+                        self._traffic.requests + 1, self._traffic.retries, self._traffic.waited_seconds
+                    )
+                    return
+            self._sleep(wait)
+
+
+def is_loopback(host: str) -> bool:
+    """True for localhost, 127.0.0.0/8 and ::1: the only hosts that may be asked over plain http."""
+    return host in {"localhost", "::1"} or (host.startswith("127.") and host.replace(".", "").isdigit())

@@ -1,0 +1,151 @@
+"""Exec's assets: each fetches one resource into the table of its name. Bodies only call rooms.
+
+Participants and proficiency are asked day by day; assignments and sessions are listed once for the whole range and cut
+into days, since every request counts against the workspace's quota.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+
+import dagster as dg
+
+from exec_orchestration.defs.checks import BEFORE_START, rows_before_start
+from exec_orchestration.defs.failures import told_plainly
+from exec_orchestration.defs.loading import Load, Staging, system_users
+from exec_orchestration.defs.metadata import described, spec
+from exec_orchestration.defs.partitions import ONE_RUN
+from exec_orchestration.defs.resources import ExecResource, WarehouseResource
+from exec_orchestration.tables import exec_com as tables
+from exec_orchestration.tables.history import observations
+from exec_orchestration.tables.rows import Day, DayOf
+
+POOL = "exec_api"
+KINDS = {"python", "table"}
+
+Context = dg.AssetExecutionContext
+Exec = dg.ResourceParam[ExecResource]
+Tables = dg.ResourceParam[WarehouseResource]
+
+
+@dg.asset(**described(tables.exec_scenarios, kinds=KINDS), pool=POOL)
+@told_plainly
+def exec_scenarios(context: Context, exec_com: Exec, warehouse: Tables) -> dg.MaterializeResult:
+    load = Load(context, tables.exec_scenarios, warehouse, exec_com.api.client)
+    with load.staging() as staging:
+        staging.read(lambda: iter(exec_com.scenarios))
+        staging.publish()
+    return dg.MaterializeResult()
+
+
+@dg.asset(**described(tables.exec_skills, kinds=KINDS), pool=POOL)
+@told_plainly
+def exec_skills(context: Context, exec_com: Exec, warehouse: Tables) -> dg.MaterializeResult:
+    load = Load(context, tables.exec_skills, warehouse, exec_com.api.client)
+    with load.staging() as staging:
+        staging.read(lambda: iter(exec_com.skills))
+        staging.publish()
+    return dg.MaterializeResult()
+
+
+@dg.asset(**described(tables.exec_members, kinds=KINDS), pool=POOL)
+@told_plainly
+def exec_members(context: Context, exec_com: Exec, warehouse: Tables) -> dg.MaterializeResult:
+    load = Load(context, tables.exec_members, warehouse, exec_com.api.client, leave_out=system_users(exec_com))
+    with load.staging() as staging:
+        staging.read(exec_com.api.members)
+        staging.publish()
+    return dg.MaterializeResult()
+
+
+@dg.asset(**described(tables.exec_participant_analytics, kinds=KINDS), pool=POOL)
+@told_plainly
+def exec_participant_analytics(context: Context, exec_com: Exec, warehouse: Tables) -> dg.MaterializeResult:
+    table, api = tables.exec_participant_analytics, exec_com.api
+    load = Load(context, table, warehouse, api.client, leave_out=system_users(exec_com))
+    for day in load.days:
+        with load.staging() as staging:
+            for scenario_id in exec_com.scenario_ids:
+                staging.read(
+                    partial(api.participants, scenario_id, start=day.start, end=day.end),
+                    partition=Day(day.day),
+                    scenario_id=scenario_id,
+                )
+            staging.publish(day)
+    return dg.MaterializeResult()
+
+
+@dg.asset(**described(tables.exec_skill_proficiency, kinds=KINDS), pool=POOL)
+@told_plainly
+def exec_skill_proficiency(context: Context, exec_com: Exec, warehouse: Tables) -> dg.MaterializeResult:
+    table, api = tables.exec_skill_proficiency, exec_com.api
+    load = Load(context, table, warehouse, api.client, leave_out=system_users(exec_com))
+    for day in load.days:
+        with load.staging() as staging:
+            for skill_id in exec_com.skill_ids:
+                staging.read(
+                    partial(api.proficiency, skill_id, as_of=day.end),
+                    partition=Day(day.day),
+                    skill_id=skill_id,
+                )
+            staging.publish(day)
+    return dg.MaterializeResult()
+
+
+@dg.asset(**described(tables.exec_sessions, kinds=KINDS), pool=POOL)
+@told_plainly
+def exec_sessions(context: Context, exec_com: Exec, warehouse: Tables) -> dg.MaterializeResult:
+    table, api = tables.exec_sessions, exec_com.api
+    load = Load(context, table, warehouse, api.client, leave_out=system_users(exec_com))
+    days = load.days
+    with load.staging() as staging:
+        staging.read_days(
+            lambda start, end: api.sessions(start=start, end=end), days, cut=DayOf("created_at", warehouse.zone)
+        )
+        for day in days:
+            staging.publish(day)
+    return dg.MaterializeResult()
+
+
+@dg.multi_asset(
+    name="exec_assignments",
+    specs=[spec(tables.exec_assignments, kinds=KINDS), spec(tables.exec_assignment_history, kinds=KINDS)],
+    check_specs=[BEFORE_START],
+    can_subset=True,
+    backfill_policy=ONE_RUN,
+    pool=POOL,
+)
+def exec_assignments(context: Context, exec_com: Exec, warehouse: Tables) -> Iterator[dg.MaterializeResult]:
+    yield from load_assignments(context, exec_com, warehouse)
+
+
+@told_plainly
+def load_assignments(
+    context: Context, exec_com: ExecResource, warehouse: WarehouseResource
+) -> list[dg.MaterializeResult]:
+    """One listing serves every day of the range, and each listing is also an observation for the history."""
+    load = Load(context, tables.exec_assignments, warehouse, exec_com.api.client, leave_out=system_users(exec_com))
+    asked = context.selected_asset_keys
+    days = load.days if load.key in asked else []
+    with load.staging() as staging:
+        staging.read(exec_com.api.assignments, partition=DayOf("created_at", warehouse.zone))
+        counts = observe_history(load, staging)
+        staging.stage.index_days()
+        before_start = rows_before_start(staging.stage.rows_by_day(), warehouse.first_day)
+        for day in days:
+            staging.publish(day)
+    results: list[dg.MaterializeResult] = [dg.MaterializeResult(asset_key="exec_assignment_history", metadata=counts)]
+    if load.key in asked:
+        results.append(dg.MaterializeResult(asset_key=load.key, check_results=[before_start]))
+    return [result for result in results if result.asset_key in asked]
+
+
+def observe_history(load: Load, staging: Staging) -> dict[str, int]:
+    """Write what the listing tells the history, and how many states it closed, refreshed and opened."""
+    statements = observations(staging.stage.staged, observed_at=load.fetched_at, run_id=load.context.run_id)
+    closed, refreshed, opened = staging.stage.execute(*statements)
+    counts = {"states_closed": closed, "states_refreshed": refreshed, "states_opened": opened}
+    key = dg.AssetKey("exec_assignment_history")
+    if key not in load.context.selected_asset_keys:
+        # Not asked for by name, but brought up to date all the same.
+        load.context.log_event(dg.AssetMaterialization(key, metadata=counts))
+    return counts

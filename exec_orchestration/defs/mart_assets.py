@@ -1,0 +1,90 @@
+"""The marts' assets: each runs one query of `marts/` inside the warehouse and replaces the run's days by its result."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import sqlalchemy as sa
+
+from exec_orchestration.defs.checks import NO_MISSING_DAYS, missing_days
+from exec_orchestration.defs.failures import told_plainly
+from exec_orchestration.defs.metadata import described, row_count
+from exec_orchestration.defs.partitions import days_of
+from exec_orchestration.defs.resources import WarehouseResource
+from exec_orchestration.marts import completion, lift, proficiency, ranks
+from exec_orchestration.tables import marts as tables
+from exec_orchestration.tables.warehouse import Window
+
+POOL = "warehouse"
+KINDS = {"sql", "table"}
+
+Context = dg.AssetExecutionContext
+Tables = dg.ResourceParam[WarehouseResource]
+Result = dg.MaterializeResult
+DailyQuery = Callable[[tuple[date, date]], sa.Select[Any]]
+
+
+@dg.asset(**described(tables.scenario_lift, kinds=KINDS), deps=["exec_participant_analytics"], pool=POOL)
+@told_plainly
+def scenario_lift(context: Context, warehouse: Tables) -> Result:
+    return replace_days(context, warehouse, tables.scenario_lift, lift.scenario_lift)
+
+
+@dg.asset(**described(tables.rank_distribution, kinds=KINDS), deps=["exec_participant_analytics"], pool=POOL)
+@told_plainly
+def rank_distribution(context: Context, warehouse: Tables) -> Result:
+    return replace_days(context, warehouse, tables.rank_distribution, ranks.rank_distribution)
+
+
+@dg.asset(**described(tables.skill_tiers, kinds=KINDS), deps=["exec_skill_proficiency"], pool=POOL)
+@told_plainly
+def skill_tiers(context: Context, warehouse: Tables) -> Result:
+    return replace_days(context, warehouse, tables.skill_tiers, proficiency.skill_tiers)
+
+
+@dg.asset(
+    **described(tables.assignment_completion, kinds=KINDS),
+    deps=["exec_assignments", "exec_assignment_history"],
+    pool=POOL,
+)
+@told_plainly
+def assignment_completion(context: Context, warehouse: Tables) -> Result:
+    return replace_days(context, warehouse, tables.assignment_completion, completion.assignment_completion)
+
+
+@dg.asset(**described(tables.session_completion, kinds=KINDS), deps=["sparkwise_completions"], pool=POOL)
+@told_plainly
+def session_completion(context: Context, warehouse: Tables) -> Result:
+    def query(days: tuple[date, date]) -> sa.Select[Any]:
+        return completion.session_completion(days, completed_at_steps_pct=warehouse.completed_steps_pct)
+
+    return replace_days(context, warehouse, tables.session_completion, query)
+
+
+@dg.asset(
+    **described(tables.learner_lift, kinds=KINDS),
+    deps=["exec_participant_analytics"],
+    check_specs=[NO_MISSING_DAYS],
+    pool=POOL,
+)
+@told_plainly
+def learner_lift(context: Context, warehouse: Tables) -> Result:
+    rows = warehouse.tables.replace_window_by_query(tables.learner_lift, None, lift.learner_lift())
+    loaded = context.instance.get_materialized_partitions(dg.AssetKey("exec_participant_analytics"))
+    return dg.MaterializeResult(
+        metadata=row_count(rows, partitioned=False),
+        check_results=[missing_days([date.fromisoformat(key) for key in loaded])],
+    )
+
+
+def replace_days(context: Context, warehouse: WarehouseResource, table: sa.Table, query: DailyQuery) -> Result:
+    """Replace the run's days of a mart, all in one transaction, and tell Dagster the rows of each."""
+    days = days_of(context, warehouse)
+    window = Window(days[0].day, days[-1].day)
+    warehouse.tables.replace_window_by_query(table, window, query((window.first, window.last)))
+    rows = warehouse.tables.rows_by_day(table, window)
+    for day in days:
+        facts = row_count(rows.get(day.day, 0), partitioned=True)
+        context.add_asset_metadata(facts, partition_key=day.key)
+    return dg.MaterializeResult()

@@ -1,0 +1,215 @@
+"""What a run may reach: Exec, Sparkwise and the warehouse. The only module that reads the environment.
+
+Each is built when an asset first asks for it, so that a bad setting stops that asset, by name, and nothing else.
+Tests hand over an environment and a transport of their own.
+"""
+
+import os
+from collections.abc import Iterator
+from datetime import date
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import httpx
+
+from exec_orchestration.apis.exec_com import ExecApi
+from exec_orchestration.apis.http import JsonClient, Vendor
+from exec_orchestration.apis.paging import Item, read_settled
+from exec_orchestration.apis.sparkwise import Operations, SparkwiseApi
+from exec_orchestration.defs import settings
+from exec_orchestration.defs.settings import Environment
+from exec_orchestration.errors import BadAnswer, BadSetting
+from exec_orchestration.tables.warehouse import Warehouse
+
+
+class ExecResource:
+    """Exec, as the environment describes it. Scenarios and skills are listed once a run, whoever asks."""
+
+    def __init__(self, environment: Environment, *, transport: httpx.BaseTransport | None = None) -> None:
+        self._environment = environment
+        self._transport = transport
+
+    @cached_property
+    def api(self) -> ExecApi:
+        """The door to Exec. Raises BadSetting."""
+        read = self._environment
+        vendor = Vendor(
+            name="Exec",
+            base_url=settings.EXEC_API_URL.read(read),
+            key=settings.EXEC_API_KEY.read(read),
+            key_header="Authorization",
+            key_prefix="Bearer ",
+            key_setting="EXEC_API_KEY",
+            url_setting="EXEC_API_URL",
+            requests_per_minute=settings.EXEC_REQUESTS_PER_MINUTE.read(read),
+            retry_after_unit_seconds=settings.EXEC_RETRY_AFTER_UNIT.read(read),
+        )
+        return ExecApi(
+            JsonClient(vendor, transport=self._transport),
+            concurrency=settings.EXEC_CONCURRENCY.read(read),
+            exclude_system_users=self.exclude_system_users,
+            end_step=settings.EXEC_END_DATE_STEP_SECONDS.read(read),
+        )
+
+    @cached_property
+    def exclude_system_users(self) -> bool:
+        """True when `@exec.com` people are left out."""
+        return settings.EXEC_EXCLUDE_SYSTEM_USERS.read(self._environment)
+
+    @cached_property
+    def scenarios(self) -> list[Item]:
+        """Every scenario, archived ones too."""
+        return read_settled(self.api.scenarios, list)
+
+    @cached_property
+    def skills(self) -> list[Item]:
+        """Every skill."""
+        return read_settled(self.api.skills, list)
+
+    @property
+    def scenario_ids(self) -> list[str]:
+        """The id of every scenario, in the order of the listing."""
+        return _ids(self.scenarios, "scenario")
+
+    @property
+    def skill_ids(self) -> list[str]:
+        """The id of every skill, in the order of the listing."""
+        return _ids(self.skills, "skill")
+
+    def close(self) -> None:
+        """Give the connections back, if there are any."""
+        if "api" in self.__dict__:
+            self.api.client.close()
+
+
+class SparkwiseResource:
+    """Sparkwise, as the environment describes it."""
+
+    def __init__(self, environment: Environment, *, transport: httpx.BaseTransport | None = None) -> None:
+        self._environment = environment
+        self._transport = transport
+
+    @cached_property
+    def api(self) -> SparkwiseApi:
+        """The door to Sparkwise. Raises BadSetting."""
+        read = self._environment
+        vendor = Vendor(
+            name="Sparkwise",
+            base_url=settings.SPARKWISE_API_URL.read(read),
+            key=settings.SPARKWISE_API_KEY.read(read),
+            key_header=settings.SPARKWISE_API_KEY_HEADER.read(read),
+            key_setting="SPARKWISE_API_KEY",
+            url_setting="SPARKWISE_API_URL",
+            requests_per_minute=settings.SPARKWISE_REQUESTS_PER_MINUTE.read(read),
+        )
+        operations = Operations(
+            clusters=settings.SPARKWISE_CLUSTERS_REQUEST.read(read),
+            completions=settings.SPARKWISE_COMPLETIONS_REQUEST.read(read),
+            users=settings.SPARKWISE_USERS_REQUEST.read(read),
+            upsert=settings.SPARKWISE_UPSERT_REQUEST.read(read),
+            deactivate=settings.SPARKWISE_DEACTIVATE_REQUEST.read(read),
+        )
+        return SparkwiseApi(JsonClient(vendor, transport=self._transport), operations=operations)
+
+    def close(self) -> None:
+        """Give the connections back, if there are any."""
+        if "api" in self.__dict__:
+            self.api.client.close()
+
+
+class WarehouseResource:
+    """The warehouse, with its schema up to date, and the settings of everything that is written to it."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+
+    @cached_property
+    def tables(self) -> Warehouse:
+        """The warehouse itself. Raises BadSetting or WarehouseError before anything is fetched."""
+        warehouse = Warehouse(settings.WAREHOUSE_URL.read(self._environment))
+        warehouse.migrate()
+        return warehouse
+
+    @cached_property
+    def max_rejected_rows(self) -> int:
+        """Rejected rows that a partition may have and still load."""
+        return settings.MAX_REJECTED_ROWS.read(self._environment)
+
+    @cached_property
+    def completed_steps_pct(self) -> float:
+        """From which percentage of steps on an attended session counts as completed."""
+        return settings.SPARKWISE_COMPLETED_STEPS_PCT.read(self._environment)
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The zone whose midnights cut the days. Raises BadSetting."""
+        return settings.PARTITIONS_TIMEZONE.read(self._environment)
+
+    @cached_property
+    def first_day(self) -> date:
+        """The first daily partition. Raises BadSetting."""
+        return settings.PARTITIONS_START.read(self._environment)
+
+    def close(self) -> None:
+        """Give the connections back, if there are any."""
+        if "tables" in self.__dict__:
+            self.tables.close()
+
+
+def _ids(items: list[Item], what: str) -> list[str]:
+    ids = [item.get("id") if isinstance(item, dict) else None for item in items]
+    wrong = [item for item, found in zip(items, ids, strict=True) if not isinstance(found, str) or not found]
+    if wrong:
+        raise BadAnswer(
+            f"Exec lists {len(wrong)} of {len(items)} {what}s without an id, the first being {str(wrong[0])[:120]!r}; "
+            "their rows would be missing without notice, so nothing was loaded. Report it to Exec."
+        )
+    return [str(found) for found in ids]
+
+
+@dg.resource(description="The Exec API: EXEC_* settings.")
+def exec_com(_context: dg.InitResourceContext) -> Iterator[ExecResource]:
+    """Exec for one run."""
+    resource = ExecResource(os.environ)
+    try:
+        yield resource
+    finally:
+        resource.close()
+
+
+@dg.resource(description="The Sparkwise API: SPARKWISE_* settings.")
+def sparkwise(_context: dg.InitResourceContext) -> Iterator[SparkwiseResource]:
+    """Sparkwise for one run."""
+    resource = SparkwiseResource(os.environ)
+    try:
+        yield resource
+    finally:
+        resource.close()
+
+
+@dg.resource(description="The warehouse: WAREHOUSE_URL.")
+def warehouse(_context: dg.InitResourceContext) -> Iterator[WarehouseResource]:
+    """The warehouse for one run."""
+    resource = WarehouseResource(os.environ)
+    try:
+        yield resource
+    finally:
+        resource.close()
+
+
+def partitions_start_and_zone() -> tuple[date, str]:
+    """The two settings that Dagster needs while it loads the code.
+
+    A malformed one falls back to its default here, so that the UI still comes up; a daily asset then refuses to run.
+    """
+    start, zone = settings.PARTITIONS_START, settings.PARTITIONS_TIMEZONE
+    try:
+        return start.read(os.environ), zone.read(os.environ).key
+    except BadSetting:
+        return start.read({}), zone.read({}).key
+
+
+def lookback_days() -> int:
+    """How many days the schedule loads again, asked at each tick. Raises BadSetting."""
+    return settings.LOOKBACK_DAYS.read(os.environ)

@@ -1,0 +1,26 @@
+"""Schedules: they ask for runs, and load nothing themselves. All start stopped."""
+
+import dagster as dg
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+
+from exec_orchestration.defs.jobs import daily_refresh
+from exec_orchestration.defs.partitions import DAILY
+from exec_orchestration.defs.resources import lookback_days
+
+
+@dg.schedule(
+    job=daily_refresh,
+    cron_schedule="30 2 * * *",
+    execution_timezone=DAILY.timezone,
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="Loads yesterday, and the LOOKBACK_DAYS - 1 days before it again, since sessions are graded late.",
+)
+def daily_refresh_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """One run over the last LOOKBACK_DAYS complete days."""
+    keys = DAILY.get_partition_keys(current_time=context.scheduled_execution_time)[-lookback_days() :]
+    if not keys:
+        return dg.SkipReason(f"No day since {DAILY.start:%Y-%m-%d} is over yet.")
+    return dg.RunRequest(
+        run_key=f"{keys[0]}...{keys[-1]}",
+        tags={ASSET_PARTITION_RANGE_START_TAG: keys[0], ASSET_PARTITION_RANGE_END_TAG: keys[-1]},
+    )

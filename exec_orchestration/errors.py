@@ -1,0 +1,80 @@
+"""The foundation: every error this project raises on purpose, sorted by what the reader should do.
+
+    ExecOrchestrationError
+    |-- BadSetting             change a setting: it is missing, malformed or unsafe
+    |-- BadWindow              ask for other days: the window is empty, in the future or out of range
+    |-- VendorError            something came back (or did not) from Exec or Sparkwise
+    |   |-- Unreachable        check the network, then run again: no answer after every try
+    |   |-- Refused            read what the vendor says: a status that no retry can mend
+    |   |   |-- KeyRefused         give another key (401, 403)
+    |   |   `-- UnknownResource    check the id (404)
+    |   |-- RateLimited        wait until `resume_at`, then run again (429)
+    |   |-- BadAnswer          report to the vendor: not JSON, or not the shape that the contract promises
+    |   `-- ListingMoved       run again when it is quieter: pages moved while they were read
+    |-- TooManyRejectedRows    look into `rejected_rows`, mend the source or raise the limit
+    `-- WarehouseError         mend the database, then run again: nothing was half-written
+
+Every message is one paragraph: what was tried, what came back, what to do next. No message ever holds a key.
+"""
+
+from datetime import datetime
+
+
+class ExecOrchestrationError(Exception):
+    """Any error that this project raises on purpose; its text is written for the person on duty."""
+
+
+class BadSetting(ExecOrchestrationError):
+    """A setting is missing, malformed or unsafe; the text names it and says what would be valid."""
+
+
+class BadWindow(ExecOrchestrationError):
+    """The days asked for cannot be loaded, such as a partition in the future."""
+
+
+class VendorError(ExecOrchestrationError):
+    """An answer of Exec or Sparkwise, or the lack of one, that stops the load."""
+
+
+class Unreachable(VendorError):
+    """No usable answer came after every try: connection errors, timeouts, 408 or 5xx."""
+
+
+class Refused(VendorError):
+    """The vendor answered with a status that no retry can mend."""
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class KeyRefused(Refused):
+    """The vendor does not accept the key (401) or the workspace is closed to it (403)."""
+
+
+class UnknownResource(Refused):
+    """The vendor does not know what was asked for (404)."""
+
+
+class RateLimited(VendorError):
+    """The vendor's limit is reached for longer than a run should wait in place."""
+
+    def __init__(self, message: str, *, resume_at: datetime) -> None:
+        super().__init__(message)
+        self.resume_at = resume_at
+
+
+class BadAnswer(VendorError):
+    """The answer is not JSON, or not of the shape that the contract promises."""
+
+
+class ListingMoved(VendorError):
+    """The pages of one listing do not fit together: rows moved while they were read."""
+
+
+class TooManyRejectedRows(ExecOrchestrationError):
+    """More rows of a partition did not fit their declaration than the limit allows; nothing was replaced."""
+
+
+class WarehouseError(ExecOrchestrationError):
+    """The warehouse cannot be reached, migrated or written; the last transaction was rolled back whole."""

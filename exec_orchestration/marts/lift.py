@@ -1,0 +1,106 @@
+"""Lift: best score minus first score, in points. Within a day per scenario, and composed over all days per learner.
+
+Daily lifts are never summed or averaged into a longer one: over several days the first score is that of the earliest
+day that has one and the best is the highest of all, as Exec itself would answer for the whole range.
+"""
+
+import sqlalchemy as sa
+
+from exec_orchestration.marts.figures import Days, average, count_where, medians, rate, within
+from exec_orchestration.tables.exec_com import exec_participant_analytics as practice
+from exec_orchestration.tables.marts import learner_lift as learner_lift_table
+
+DAY_AND_SCENARIO = ("partition_date", "scenario_id")
+LEARNER = ("scenario_id", "user_id")
+
+
+def scenario_lift(days: Days) -> sa.Select[tuple[object, ...]]:
+    """One row per day and scenario that somebody practised."""
+    cells = sa.select(practice).where(within(practice.c.partition_date, days)).cte("cells")
+    median = medians(cells, "lift_percentage", by=DAY_AND_SCENARIO, name="median_lift_points")
+    totals = (
+        sa.select(
+            cells.c.partition_date,
+            cells.c.scenario_id,
+            sa.func.count().label("participants"),
+            sa.func.sum(cells.c.session_count).label("sessions"),
+            average(cells.c.first_score).label("average_first_score"),
+            average(cells.c.best_score).label("average_best_score"),
+            average(cells.c.lift_percentage).label("average_lift_points"),
+            rate(count_where(cells.c.lift_percentage > 0), sa.func.count(cells.c.lift_percentage)).label(
+                "improved_share"
+            ),
+        )
+        .group_by(cells.c.partition_date, cells.c.scenario_id)
+        .cte("totals")
+    )
+    same_cell = sa.and_(*(totals.c[name] == median.c[name] for name in DAY_AND_SCENARIO))
+    return sa.select(
+        totals.c.partition_date,
+        totals.c.scenario_id,
+        totals.c.participants,
+        totals.c.sessions,
+        totals.c.average_first_score,
+        totals.c.average_best_score,
+        totals.c.average_lift_points,
+        median.c.median_lift_points,
+        totals.c.improved_share,
+    ).select_from(totals.outerjoin(median, same_cell))
+
+
+def learner_lift(days: Days | None = None) -> sa.Select[tuple[object, ...]]:
+    """One row per scenario and learner, composed over `days`, or over every day that is loaded."""
+    loaded = sa.select(practice)
+    cells = (loaded if days is None else loaded.where(within(practice.c.partition_date, days))).cte("cells")
+    scored = _scored(cells)
+    totals = (
+        sa.select(
+            cells.c.scenario_id,
+            cells.c.user_id,
+            sa.func.min(cells.c.partition_date).label("first_practised_on"),
+            sa.func.max(cells.c.partition_date).label("last_practised_on"),
+            sa.func.sum(cells.c.session_count).label("session_count"),
+            sa.func.sum(cells.c.total_duration_seconds).label("total_duration_seconds"),
+        )
+        .where(cells.c.session_count > 0)
+        .group_by(cells.c.scenario_id, cells.c.user_id)
+        .cte("totals")
+    )
+    first = sa.select(scored).where(scored.c.from_first == 1).cte("first")
+    best = sa.select(scored).where(scored.c.from_best == 1).cte("best")
+    found = {
+        **{column.name: column for column in totals.c},
+        "first_score": first.c.first_score,
+        "first_rank": first.c.first_rank,
+        "best_score": best.c.best_score,
+        "best_rank": best.c.best_rank,
+        "lift_points": best.c.best_score - first.c.first_score,
+    }
+    return sa.select(*(found[column.name].label(column.name) for column in learner_lift_table.c)).select_from(
+        totals.outerjoin(first, _same_learner(totals, first)).outerjoin(best, _same_learner(totals, best))
+    )
+
+
+def _scored(cells: sa.CTE) -> sa.CTE:
+    """The cells in which a score was reached, numbered per learner from the earliest and from the best."""
+    learner = [cells.c[name] for name in LEARNER]
+    earliest = (cells.c.first_score.is_(None), cells.c.partition_date)
+    # The highest score first; the earlier day where two are equal, so that the rank is always the same one.
+    highest = (cells.c.best_score.is_(None), cells.c.best_score.desc(), cells.c.partition_date)
+    return (
+        sa.select(
+            *learner,
+            cells.c.first_score,
+            cells.c.first_rank,
+            cells.c.best_score,
+            cells.c.best_rank,
+            sa.func.row_number().over(partition_by=learner, order_by=earliest).label("from_first"),
+            sa.func.row_number().over(partition_by=learner, order_by=highest).label("from_best"),
+        )
+        .where(sa.or_(cells.c.first_score.is_not(None), cells.c.best_score.is_not(None)))
+        .cte("scored")
+    )
+
+
+def _same_learner(left: sa.CTE, right: sa.CTE) -> sa.ColumnElement[bool]:
+    return sa.and_(*(left.c[name] == right.c[name] for name in LEARNER))

@@ -1,0 +1,134 @@
+"""One value of an item -> one typed value of a column; a value that does not fit raises ValueError with the reason.
+
+Strict on purpose: a number in quotes or a time without a zone is a change of the contract that somebody should see,
+not something to guess at. The reason is worded to follow the field's name: "must be ...".
+"""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from exec_orchestration.tables.declare import UtcInstant
+
+Converter = Callable[[Any], Any]
+
+SMALLEST_INTEGER, LARGEST_INTEGER = -(2**63), 2**63 - 1
+
+
+def converter_for(column: sa.Column[Any]) -> Converter:
+    """The converter for a column's type; a column that is not null gets one that refuses None."""
+    convert = next(found for kind, found in _BY_TYPE if isinstance(column.type, kind))
+    return convert if column.nullable else _required(convert)
+
+
+def _required(convert: Converter) -> Converter:
+    def converted(value: Any) -> Any:
+        if value is None:
+            raise ValueError("must be present, and is missing or null")
+        return convert(value)
+
+    return converted
+
+
+def to_text(value: Any) -> str | None:
+    """A string without NUL or lone surrogates, which no database keeps."""
+    if value is None:
+        return None
+    if type(value) is not str:
+        raise ValueError(f"must be a string, not {shown(value)}")
+    if "\0" in value:
+        raise ValueError("must not hold a NUL character")
+    if not value.isascii():
+        _encodable(value)
+    return value
+
+
+def _encodable(value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"must be valid Unicode, and holds half a character at position {error.start}") from None
+
+
+def to_integer(value: Any) -> int | None:
+    """A whole number of 64 bits; 3.0 is one."""
+    if value is None:
+        return None
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    if type(value) is not int:
+        raise ValueError(f"must be a whole number, not {shown(value)}")
+    if not SMALLEST_INTEGER <= value <= LARGEST_INTEGER:
+        raise ValueError(f"must fit into 64 bits, and {shown(value)} does not")
+    return value
+
+
+def to_number(value: Any) -> float | None:
+    """A finite number."""
+    if value is None:
+        return None
+    if type(value) is not float and type(value) is not int:
+        raise ValueError(f"must be a number, not {shown(value)}")
+    if not -1.8e308 < value < 1.8e308:
+        raise ValueError(f"must be finite, and {shown(value)} is not")
+    return float(value)
+
+
+def to_boolean(value: Any) -> bool | None:
+    """True or false."""
+    if value is not None and type(value) is not bool:
+        raise ValueError(f"must be true or false, not {shown(value)}")
+    return value
+
+
+def to_instant(value: Any) -> datetime | None:
+    """An instant in UTC from ISO 8601 with a zone; a bare date means its first moment in UTC."""
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except (ValueError, TypeError):
+        raise ValueError(f"must be a time in ISO 8601, not {shown(value)}") from None
+    if moment.tzinfo is UTC:
+        return moment
+    if moment.tzinfo is None:
+        if len(value) != len("2026-01-31"):
+            raise ValueError(f"must say its zone, such as Z, and {shown(value)} does not")
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"must lie between the years 1 and 9999 in UTC, and {shown(value)} does not") from None
+
+
+def to_day(value: Any) -> date | None:
+    """A calendar day from ISO 8601."""
+    try:
+        return None if value is None else date.fromisoformat(value)
+    except (ValueError, TypeError):
+        raise ValueError(f"must be a day in ISO 8601, not {shown(value)}") from None
+
+
+def to_json(value: Any) -> Any:
+    """Any JSON value as it is."""
+    return value
+
+
+def shown(value: Any) -> str:
+    """A value as it stood in the JSON, shortened for a message."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+_BY_TYPE: tuple[tuple[type, Converter], ...] = (
+    (sa.JSON, to_json),
+    (sa.Boolean, to_boolean),
+    (UtcInstant, to_instant),
+    (sa.Date, to_day),
+    (sa.Integer, to_integer),
+    (sa.Float, to_number),
+    (sa.Text, to_text),
+)

@@ -1,0 +1,115 @@
+"""The words in which tables are declared: a table's grain, a column's type, key, unit, source and meaning.
+
+Nothing here reads or writes; the declarations themselves stand in the files named after their source.
+`source` is the dotted path of a value in the vendor's item; a column without one is given by the loader.
+"""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+METADATA = sa.MetaData()
+
+PARTITION = "partition_date"
+Group = Literal["exec", "sparkwise", "analytics", "ledger"]
+
+
+class UtcInstant(sa.types.TypeDecorator[datetime]):
+    """An instant: `timestamp with time zone` on PostgreSQL, ISO text in UTC on SQLite; always aware in Python."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        in_utc = value.astimezone(UTC)
+        return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def column(
+    name: str,
+    kind: sa.types.TypeEngine[Any],
+    comment: str,
+    *,
+    source: str | None = None,
+    key: bool = False,
+    required: bool = False,
+    unit: str | None = None,
+    accepted: Collection[str] | None = None,
+    personal: bool = False,
+) -> sa.Column[Any]:
+    """One column. `required` or `key` make it not null; `accepted` lists the values known of an enumeration."""
+    info = {"source": source, "unit": unit, "accepted": tuple(accepted) if accepted else None, "personal": personal}
+    return sa.Column(name, kind, primary_key=key, nullable=not (key or required), comment=comment, info=info)
+
+
+def text(name: str, comment: str, **more: Any) -> sa.Column[Any]:
+    """A string."""
+    return column(name, sa.Text(), comment, **more)
+
+
+def integer(name: str, comment: str, **more: Any) -> sa.Column[Any]:
+    """A whole number of 64 bits."""
+    return column(name, sa.BigInteger(), comment, **more)
+
+
+def number(name: str, comment: str, **more: Any) -> sa.Column[Any]:
+    """A finite floating-point number of 64 bits."""
+    return column(name, sa.Double(), comment, **more)
+
+
+def boolean(name: str, comment: str, **more: Any) -> sa.Column[Any]:
+    """True or false."""
+    return column(name, sa.Boolean(), comment, **more)
+
+
+def instant(name: str, comment: str, **more: Any) -> sa.Column[Any]:
+    """A moment, in UTC."""
+    return column(name, UtcInstant(), comment, **more)
+
+
+def day(name: str, comment: str, **more: Any) -> sa.Column[Any]:
+    """A calendar day."""
+    return column(name, sa.Date(), comment, **more)
+
+
+def json_text(name: str, comment: str, **more: Any) -> sa.Column[Any]:
+    """A JSON value, null where there is none."""
+    return column(name, sa.JSON(none_as_null=True), comment, **more)
+
+
+def partition_date(meaning: str, *, key: bool = True) -> sa.Column[Any]:
+    """The partition's day, part of the key unless an id alone is the key."""
+    return day(PARTITION, f"The partition: {meaning}, as a day in PARTITIONS_TIMEZONE.", key=key, required=True)
+
+
+def raw_table(name: str, comment: str, *columns: sa.Column[Any], group: Group) -> sa.Table:
+    """A table that holds a vendor's rows: its own columns, then what every raw row carries."""
+    every = (
+        json_text("extra", "Fields that the vendor sent and this declaration does not know, by their path."),
+        instant("fetched_at", "When the listing that brought this row was begun (UTC).", required=True),
+        text("run_id", "The Dagster run that brought this row.", required=True),
+    )
+    return table(name, comment, *columns, *every, group=group)
+
+
+def table(name: str, comment: str, *columns: sa.Column[Any], group: Group) -> sa.Table:
+    """A table; daily when it has a `partition_date`, which is indexed unless it leads the key."""
+    made = sa.Table(name, METADATA, *columns, comment=comment, info={"group": group})
+    if is_daily(made) and not made.c[PARTITION].primary_key:
+        sa.Index(f"ix_{name}_{PARTITION}", made.c[PARTITION])
+    return made
+
+
+def is_daily(table: sa.Table) -> bool:
+    """True for a table of daily partitions."""
+    return PARTITION in table.c and table.info["group"] != "ledger"

@@ -1,0 +1,168 @@
+"""What differs between databases: connecting, write transactions and bulk loading. Everything else is portable SQL.
+
+SQLite: WAL, a busy timeout, one writer at a time (`BEGIN IMMEDIATE`), `executemany`. PostgreSQL: COPY.
+Any other SQLAlchemy dialect gets the portable `INSERT`.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine
+
+from exec_orchestration.errors import BadSetting
+from exec_orchestration.tables.declare import UtcInstant
+from exec_orchestration.tables.rows import Row
+
+Load = Callable[[list[Row]], None]
+
+BUSY_TIMEOUT_MILLISECONDS = 60_000
+CONNECT_TIMEOUT_SECONDS = 10
+VALID_URLS = "sqlite:///data/warehouse.db or postgresql://user:password@host:5432/database"
+
+
+def engine_for(url: str) -> Engine:
+    """An engine for a SQLAlchemy URL; raises BadSetting where it does not parse or its driver is not installed."""
+    try:
+        parsed = _with_driver(sa.make_url(url))
+        sqlite = parsed.get_backend_name() == "sqlite"
+        if sqlite and parsed.database not in (None, "", ":memory:"):
+            Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+        # An idle connection may have died with a restart of the server: ask before use.
+        engine = sa.create_engine(parsed, pool_pre_ping=not sqlite, connect_args=_connect_args(parsed))
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise BadSetting(
+            "WAREHOUSE_URL cannot be read as a database URL (its text is not repeated here, as it may hold a "
+            f"password); valid is for example {VALID_URLS}."
+        ) from error
+    except (sa.exc.NoSuchModuleError, ImportError) as error:
+        raise BadSetting(
+            f"WAREHOUSE_URL asks for {parsed.drivername}, whose driver is not installed ({error}); "
+            "PostgreSQL comes with `pip install 'exec_orchestration[postgres]'`, and SQLite is always there."
+        ) from error
+    except OSError as error:
+        raise BadSetting(f"WAREHOUSE_URL names a file whose folder cannot be made: {error}.") from error
+    if sqlite:
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _with_driver(url: URL) -> URL:
+    """The URL with psycopg 3 where it asks for PostgreSQL without naming a driver."""
+    return url.set(drivername="postgresql+psycopg") if url.drivername in ("postgresql", "postgres") else url
+
+
+def _connect_args(url: URL) -> dict[str, Any]:
+    return {"connect_timeout": CONNECT_TIMEOUT_SECONDS} if url.get_backend_name() == "postgresql" else {}
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver is told to leave transactions to us; otherwise it commits before DDL and begins too late.
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MILLISECONDS}",
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "cache_size=-16000",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A connection in one write transaction: committed whole, or rolled back whole."""
+    with engine.connect() as connection, writing_on(connection):
+        yield connection
+
+
+@contextmanager
+def writing_on(connection: Connection) -> Iterator[None]:
+    """One write transaction on `connection`; SQLite's lock is taken at its beginning, not half-way."""
+    connection.execution_options(writes=True)
+    try:
+        with connection.begin():
+            yield
+    finally:
+        connection.execution_options(writes=False)
+
+
+def bulk_loader(connection: Connection, table: sa.Table) -> Load:
+    """The fastest way into `table` that the connection's dialect has: a function that takes a batch of rows."""
+    if connection.dialect.name == "sqlite":
+        return _sqlite_loader(connection, table)
+    if connection.dialect.driver == "psycopg":
+        return _copy_loader(connection, table)
+    names = [column.name for column in table.columns]
+
+    def load(batch: list[Row]) -> None:
+        connection.execute(table.insert(), [dict(zip(names, row, strict=True)) for row in batch])
+
+    return load
+
+
+def _sqlite_loader(connection: Connection, table: sa.Table) -> Load:
+    # The statement is SQLAlchemy's own; only its processing of each value is left out.
+    statement = str(table.insert().compile(dialect=connection.dialect))
+    stored = _stored(connection, table)
+
+    def load(batch: list[Row]) -> None:
+        connection.exec_driver_sql(statement, list(map(stored, batch)))
+
+    return load
+
+
+def _copy_loader(connection: Connection, table: sa.Table) -> Load:
+    statement = f"COPY {connection.dialect.identifier_preparer.format_table(table)} FROM STDIN"
+    stored = _stored(connection, table)
+
+    def load(batch: list[Row]) -> None:
+        connection.execute(sa.text("SELECT 1"))  # opens the transaction that the COPY belongs to
+        driver: Any = connection.connection.driver_connection
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in batch:
+                copy.write_row(stored(row))
+
+    return load
+
+
+def _stored(connection: Connection, table: sa.Table) -> Callable[[Row], Row]:
+    """What turns a typed row into what the driver stores: the same as SQLAlchemy would, without its cost per value."""
+    changes = [
+        (at, change)
+        for at, column in enumerate(table.columns)
+        if (change := _stored_value(connection, column.type)) is not None
+    ]
+
+    def stored(row: Row) -> Row:
+        values = list(row)
+        for at, change in changes:
+            value = values[at]
+            if value is not None:
+                values[at] = change(value)
+        return tuple(values)
+
+    return stored
+
+
+def _stored_value(connection: Connection, kind: sa.types.TypeEngine[Any]) -> Callable[[Any], Any] | None:
+    if isinstance(kind, sa.JSON):
+        return json.dumps
+    if connection.dialect.name != "sqlite":
+        return None
+    if isinstance(kind, UtcInstant):
+        return _sqlite_instant
+    return date.isoformat if isinstance(kind, sa.Date) else None
+
+
+def _sqlite_instant(moment: datetime) -> str:
+    """`2026-01-31 23:59:59.000000`, as SQLAlchemy writes an instant in UTC to SQLite."""
+    return moment.isoformat(" ", "microseconds")[:26]

@@ -1,0 +1,17 @@
+"""The ledger's tables: what the loads remember about themselves. Declarations only."""
+
+from exec_orchestration.tables.declare import PARTITION, day, instant, json_text, table, text
+
+rejected_rows = table(
+    "rejected_rows",
+    "One row per vendor row that did not fit its declaration, with the reason and what came. A load of a partition "
+    "replaces what an earlier load of it left here.",
+    text("id", "Fingerprint of asset, partition, payload and occurrence.", key=True),
+    text("asset", "The table that it was meant for.", required=True),
+    day(PARTITION, "The partition that it belongs to; null where the row does not say."),
+    text("reason", "Each value that does not fit, and why.", required=True),
+    json_text("payload", "The row as it came.", required=True, personal=True),
+    instant("fetched_at", "When the listing that brought it was begun (UTC).", required=True),
+    text("run_id", "The Dagster run that brought it.", required=True),
+    group="ledger",
+)

@@ -1,0 +1,53 @@
+"""The schema's way to its newest revision: one command, one transaction, one process at a time.
+
+`python -m alembic -x url=... upgrade head` and every run of a job come through here or through `migrations/env.py`.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import Connection, Engine
+
+from exec_orchestration.tables import dialects
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+LOCK_NUMBER = 7_203_411_958
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the schema to the newest revision, unless it is there; a revision is applied whole or not at all."""
+    with engine.connect() as connection:
+        if _is_current(connection):
+            return
+    with dialects.writing(engine) as connection:
+        _lock(connection)
+        if not _is_current(connection):
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+
+def _is_current(connection: Connection) -> bool:
+    return MigrationContext.configure(connection).get_current_revision() == _head()
+
+
+def _lock(connection: Connection) -> None:
+    """Keep other processes out until this transaction ends; SQLite's write transaction does so already."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK_NUMBER)))
+
+
+@cache
+def _head() -> str | None:
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return config

@@ -1,0 +1,1 @@
+"""The schema's history: one file per revision, checked in a test against the declarations."""

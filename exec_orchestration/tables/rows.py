@@ -1,0 +1,241 @@
+"""Items -> typed rows, by a table's declaration. Pure: no database, no vendor, no clock.
+
+A row is a tuple in the order of the table's columns. An item that does not fit becomes a RejectedRow with every reason;
+a field that the declaration does not know goes to `extra`, an unknown value of an enumeration is kept as it is, and
+both are counted as flags. Nothing is dropped in silence.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, tzinfo
+from typing import Any
+
+import sqlalchemy as sa
+
+from exec_orchestration.tables.convert import Converter, converter_for, shown
+from exec_orchestration.tables.declare import PARTITION
+
+Row = tuple[Any, ...]
+KEPT_REJECTS = 1_000
+
+
+@dataclass(frozen=True)
+class RejectedRow:
+    """An item that does not fit its declaration: why, what came, and the partition where that can be read."""
+
+    reason: str
+    payload: Any
+    partition_date: date | None
+
+
+@dataclass(frozen=True)
+class Day:
+    """The partition of every row, whatever the row says: the window that was asked for."""
+
+    value: date
+
+
+@dataclass(frozen=True)
+class DayOf:
+    """The partition that each row falls into: the calendar day, in `zone`, of its instant in `column`."""
+
+    column: str
+    zone: tzinfo
+
+
+@dataclass
+class Reading:
+    """What happened while items were read; filled as the rows are drawn. At most KEPT_REJECTS payloads are kept."""
+
+    accepted: int = 0
+    left_out: int = 0
+    flags: Counter[str] = field(default_factory=Counter)
+    rejected: list[RejectedRow] = field(default_factory=list)
+    rejected_by_day: Counter[date | None] = field(default_factory=Counter)
+
+    def reject(self, row: RejectedRow) -> None:
+        self.rejected_by_day[row.partition_date] += 1
+        if len(self.rejected) < KEPT_REJECTS:
+            self.rejected.append(row)
+
+
+def read_rows(
+    table: sa.Table,
+    items: Iterable[Any],
+    reading: Reading,
+    *,
+    given: Mapping[str, Any],
+    partition: Day | DayOf | None = None,
+) -> Iterator[Row]:
+    """The items that fit `table`, typed, one by one; `reading` tells of the others.
+
+    `given` holds the columns that no item carries, such as `run_id`. A daily table needs a `partition`.
+    """
+    reader = _Reader(table, given=given, partition=partition)
+    for item in items:
+        try:
+            row = reader.row(item)
+        except (ValueError, TypeError, AttributeError):
+            reading.reject(reader.rejected(item))
+            continue
+        reading.accepted += 1
+        if reader.flags:
+            reading.flags.update(reader.flags)
+            reader.flags.clear()
+        yield row
+
+
+class _Reader:
+    """The declaration of one table, compiled into a plan: per object of the item, its fields and their converters."""
+
+    def __init__(self, table: sa.Table, *, given: Mapping[str, Any], partition: Day | DayOf | None) -> None:
+        self.flags: list[str] = []
+        self._names = [column.name for column in table.columns]
+        fixed = {**given, **({PARTITION: partition.value} if isinstance(partition, Day) else {})}
+        self._template = [fixed.get(name) for name in self._names]
+        self._fields = _fields(table)
+        self._objects = _by_object(self._fields)
+        self._extra = self._names.index("extra") if "extra" in self._names else None
+        self._cut = partition if isinstance(partition, DayOf) else None
+        if self._cut:
+            self._partition_at = self._names.index(PARTITION)
+            self._instant_at = self._names.index(self._cut.column)
+            # In UTC, by far the most common zone, no conversion is needed.
+            self._cut_zone = None if self._cut.zone in (UTC, _utc_named(self._cut.zone)) else self._cut.zone
+
+    def row(self, item: Any) -> Row:
+        """The typed row; raises ValueError, TypeError or AttributeError when a value does not fit."""
+        values = self._template.copy()
+        extra: dict[str, Any] = {}
+        for name, known, fields in self._objects:
+            holder = item if name is None else item.get(name)
+            if holder is None:
+                holder = {}
+            if not holder.keys() <= known:
+                prefix = "" if name is None else f"{name}."
+                extra.update((prefix + key, value) for key, value in holder.items() if key not in known)
+            for at, key, convert, accepted in fields:
+                value = values[at] = convert(holder.get(key))
+                if accepted is not None and value is not None and value not in accepted:
+                    self.flags.append(f"unknown value in {self._names[at]}: {value[:40]}")
+        if extra:
+            self._keep_extra(values, extra)
+        if self._cut:
+            moment: Any = values[self._instant_at]
+            values[self._partition_at] = (
+                moment if self._cut_zone is None else moment.astimezone(self._cut_zone)
+            ).date()
+        return tuple(values)
+
+    def rejected(self, item: Any) -> RejectedRow:
+        """Why an item does not fit, value by value."""
+        if not isinstance(item, dict):
+            return RejectedRow(f"a row must be an object, not {shown(item)}", item, self._template_day())
+        reasons = list(self._reasons(item))
+        return RejectedRow("; ".join(reasons) or "the row does not fit its table", item, self._day_of(item))
+
+    def _reasons(self, item: dict[str, Any]) -> Iterator[str]:
+        for each in self._fields:
+            holder: Any = item
+            for part in each.path[:-1]:
+                holder = holder.get(part) if isinstance(holder, dict) else holder
+            if holder is not None and not isinstance(holder, dict):
+                yield f"{'.'.join(each.path[:-1])} must be an object, not {shown(holder)}"
+                continue
+            value = (holder or {}).get(each.path[-1])
+            try:
+                each.convert(value)
+            except (ValueError, TypeError, AttributeError) as error:
+                yield f"{'.'.join(each.path)} {error}"
+        if self._cut and not any(each.column.name == self._cut.column and each.required for each in self._fields):
+            yield f"{self._cut.column} must be present: it tells the partition"
+
+    def _day_of(self, item: dict[str, Any]) -> date | None:
+        """The partition of a rejected item, where it can be read."""
+        if self._cut is None:
+            return self._template_day()
+        source = next(each for each in self._fields if each.column.name == self._cut.column)
+        try:
+            moment = source.convert(item.get(source.path[0]))
+        except ValueError:
+            return None
+        return moment.astimezone(self._cut.zone).date() if isinstance(moment, datetime) else None
+
+    def _template_day(self) -> date | None:
+        day = self._template[self._names.index(PARTITION)] if PARTITION in self._names else None
+        return day if isinstance(day, date) else None
+
+    def _keep_extra(self, values: list[Any], extra: dict[str, Any]) -> None:
+        self.flags.extend(f"unknown field: {path[:80]}" for path in extra)
+        if self._extra is not None:
+            values[self._extra] = extra
+
+
+@dataclass(frozen=True)
+class _Field:
+    """One column that an item fills: where its value stands and how it becomes a typed one."""
+
+    at: int
+    column: sa.Column[Any]
+    path: tuple[str, ...]
+    convert: Converter
+    required: bool
+
+
+def _fields(table: sa.Table) -> list[_Field]:
+    return [
+        _Field(at, column, tuple(column.info["source"].split(".")), converter_for(column), not column.nullable)
+        for at, column in enumerate(table.columns)
+        if column.info.get("source")
+    ]
+
+
+_Plan = list[tuple[str | None, frozenset[str], list[tuple[int, str, Converter, frozenset[str] | None]]]]
+
+
+def _by_object(fields: list[_Field]) -> _Plan:
+    """The fields grouped by the object that holds them: the item itself first, then each nested object."""
+    nested = list(dict.fromkeys(each.path[0] for each in fields if len(each.path) == 2))
+    plan: _Plan = []
+    for name in (None, *nested):
+        here = [each for each in fields if (each.path[0] if len(each.path) == 2 else None) == name]
+        known = frozenset(each.path[-1] for each in here) | (frozenset(nested) if name is None else frozenset())
+        plan.append((name, known, [(each.at, each.path[-1], each.convert, _accepted(each.column)) for each in here]))
+    return plan
+
+
+def _accepted(column: sa.Column[Any]) -> frozenset[str] | None:
+    accepted = column.info.get("accepted")
+    return frozenset(accepted) if accepted else None
+
+
+def _utc_named(zone: tzinfo) -> tzinfo | None:
+    """`zone` itself when it is UTC under whatever name."""
+    return zone if getattr(zone, "key", None) == "UTC" else None
+
+
+def rejected_row_values(
+    asset: str, rejects: Iterable[RejectedRow], *, fetched_at: datetime, run_id: str
+) -> list[dict[str, Any]]:
+    """The rejects as rows of `rejected_rows`, with ids that are the same whenever the same row comes again."""
+    seen: Counter[str] = Counter()
+    values = []
+    for each in rejects:
+        payload = json.dumps(each.payload, sort_keys=True, default=str)
+        fingerprint = hashlib.sha256(f"{asset}|{each.partition_date}|{payload}".encode()).hexdigest()[:32]
+        seen[fingerprint] += 1
+        values.append(
+            {
+                "id": f"{fingerprint}-{seen[fingerprint]}",
+                "asset": asset,
+                PARTITION: each.partition_date,
+                "reason": each.reason,
+                "payload": each.payload,
+                "fetched_at": fetched_at,
+                "run_id": run_id,
+            }
+        )
+    return values

@@ -1,0 +1,192 @@
+"""The warehouse: stage what was fetched, then replace a window in ONE transaction. Only this module writes rows.
+
+Fetch first, write last: rows are staged in a temporary table that no other connection sees and that goes away with
+the connection, so memory is bounded by the batch and no write transaction is open while HTTP is in flight.
+The dialects' differences stand in `dialects`, the schema's history in `migrations`.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from itertools import islice
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from exec_orchestration.errors import WarehouseError
+from exec_orchestration.tables import dialects
+from exec_orchestration.tables.declare import PARTITION
+from exec_orchestration.tables.ledger import rejected_rows
+from exec_orchestration.tables.migrate import migrate
+from exec_orchestration.tables.rows import Row
+
+BATCH_ROWS = 2_000
+
+
+@dataclass(frozen=True)
+class Window:
+    """Consecutive days of a daily table, both ends included."""
+
+    first: date
+    last: date
+
+    def holds(self, column: sa.ColumnElement[date]) -> sa.ColumnElement[bool]:
+        """The condition that `column` lies in the window."""
+        return column == self.first if self.first == self.last else column.between(self.first, self.last)
+
+    def __str__(self) -> str:
+        return str(self.first) if self.first == self.last else f"{self.first}...{self.last}"
+
+
+class Warehouse:
+    """One database by its SQLAlchemy URL: schema, windows, frames. Every error is a WarehouseError or BadSetting."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = dialects.engine_for(url)
+        self.name = self.engine.url.render_as_string(hide_password=True)
+
+    def migrate(self) -> None:
+        """Bring the schema to the newest revision; safe when several processes do it at once."""
+        with self._guarded("bring the schema up to date"):
+            migrate(self.engine)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+    @contextmanager
+    def stage(self, table: sa.Table) -> Iterator["Stage"]:
+        """A place for rows of `table` that nobody else sees, until they replace a window."""
+        with self._guarded(f"stage rows for {table.name}"), self.engine.connect() as connection:
+            stage = Stage(connection, table)
+            try:
+                yield stage
+            finally:
+                stage.drop()
+
+    def replace_window(self, table: sa.Table, window: Window | None, rows: Iterable[Row]) -> int:
+        """The number of rows that now are the whole of `window` (None: of the table), in one transaction."""
+        with self.stage(table) as stage:
+            stage.fill(rows)
+            return stage.replace(window)
+
+    def replace_window_by_query(self, table: sa.Table, window: Window | None, query: sa.Select[Any]) -> int:
+        """Like `replace_window`, with the rows that `query` selects inside the warehouse, by column name."""
+        names = [column.name for column in query.selected_columns]
+        with self._guarded(f"compute {table.name}"), dialects.writing(self.engine) as connection:
+            connection.execute(_delete(table, window))
+            return connection.execute(table.insert().from_select(names, query)).rowcount
+
+    def rows_by_day(self, table: sa.Table, window: Window) -> dict[date, int]:
+        """How many rows each day of the window holds; empty days are absent."""
+        day = table.c[PARTITION]
+        query = sa.select(day, sa.func.count()).where(window.holds(day)).group_by(day)
+        with self._guarded(f"count {table.name}"), self.engine.connect() as connection:
+            return {found: count for found, count in connection.execute(query)}
+
+    def replace_rejects(self, asset: str, days: Sequence[date | None], values: list[dict[str, Any]]) -> None:
+        """Make `values` the rejected rows of these partitions of an asset; None stands for rows without a day."""
+        day = rejected_rows.c[PARTITION]
+        known = [each for each in days if each is not None]
+        of_days = sa.or_(day.in_(known), day.is_(None)) if None in days else day.in_(known)
+        with self._guarded(f"record rejected rows of {asset}"), dialects.writing(self.engine) as connection:
+            connection.execute(rejected_rows.delete().where(rejected_rows.c.asset == asset, of_days))
+            if values:
+                connection.execute(rejected_rows.insert(), values)
+
+    def frame(self, query: sa.Select[Any]) -> pd.DataFrame:
+        """The result of a query as a frame: for previews and reports, never for loads."""
+        with self._guarded("read"), self.engine.connect() as connection:
+            return pd.read_sql_query(query, connection)
+
+    @contextmanager
+    def _guarded(self, doing: str) -> Iterator[None]:
+        """Turn a database error into one that says what was tried and what to do."""
+        try:
+            yield
+        except sa.exc.SQLAlchemyError as error:
+            cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+            raise WarehouseError(
+                f"The warehouse {self.name} could not {doing}: {cause}. The transaction was rolled back whole. "
+                "Check that WAREHOUSE_URL names a database that is up and may be written, then run this again."
+            ) from error
+
+
+class Stage:
+    """Rows of one table in a temporary table of one connection, in numbered parts. Made by `Warehouse.stage`."""
+
+    def __init__(self, connection: Connection, table: sa.Table) -> None:
+        self._connection = connection
+        self.table = table
+        self._parts: set[int] = set()
+        columns = [sa.Column(column.name, column.type) for column in table.columns]
+        part = sa.Column("stage_part", sa.Integer)
+        self.staged = sa.Table(f"stage_{table.name}", sa.MetaData(), *columns, part, prefixes=["TEMPORARY"])
+        self.staged.create(connection)
+        connection.commit()
+
+    def fill(self, rows: Iterable[Row], *, part: int = 0) -> int:
+        """Make `rows` the whole of one part, a batch at a time; the number of rows.
+
+        Called again for the same part, it starts afresh: a listing that moved is read again into its own part.
+        """
+        if part in self._parts:
+            self._connection.execute(self.staged.delete().where(self.staged.c.stage_part == part))
+        self._parts.add(part)
+        self._connection.commit()
+        load, count, source = dialects.bulk_loader(self._connection, self.staged), 0, iter(rows)
+        while batch := [(*row, part) for row in islice(source, BATCH_ROWS)]:
+            load(batch)
+            self._connection.commit()
+            count += len(batch)
+        return count
+
+    def rows_by_day(self) -> dict[date, int]:
+        """How many staged rows fall on each day."""
+        day = self.staged.c[PARTITION]
+        found = self._connection.execute(sa.select(day, sa.func.count()).group_by(day)).all()
+        self._connection.commit()
+        return {each: count for each, count in found}
+
+    def index_days(self) -> None:
+        """Make picking one day out of many cheap."""
+        sa.Index(f"ix_{self.staged.name}", self.staged.c[PARTITION]).create(self._connection)
+        self._connection.commit()
+
+    def execute(self, *statements: sa.UpdateBase) -> list[int]:
+        """Run statements that read the staged rows, in one transaction; how many rows each changed."""
+        with dialects.writing_on(self._connection):
+            return [self._connection.execute(statement).rowcount for statement in statements]
+
+    def replace(self, window: Window | None) -> int:
+        """Make the staged rows of `window` (None: all of them) the whole of it, in one transaction; their number.
+
+        A row whose key stands in another partition moves: the newest listing is right about where it belongs.
+        """
+        names = [column.name for column in self.table.columns]
+        chosen = sa.select(*(self.staged.c[name] for name in names))
+        moved = []
+        if window is not None:
+            chosen = chosen.where(window.holds(self.staged.c[PARTITION]))
+            moved = [] if self.table.c[PARTITION].primary_key else [self._delete_moved(window)]
+        return self.execute(_delete(self.table, window), *moved, self.table.insert().from_select(names, chosen))[-1]
+
+    def _delete_moved(self, window: Window) -> sa.Delete:
+        (key,) = self.table.primary_key.columns
+        staged_keys = sa.select(self.staged.c[key.name]).where(window.holds(self.staged.c[PARTITION]))
+        return self.table.delete().where(key.in_(staged_keys))
+
+    def drop(self) -> None:
+        """Remove the stage; a broken connection has taken it along already."""
+        if self._connection.closed or self._connection.invalidated:
+            return
+        self._connection.rollback()
+        self.staged.drop(self._connection)
+        self._connection.commit()
+
+
+def _delete(table: sa.Table, window: Window | None) -> sa.Delete:
+    return table.delete() if window is None else table.delete().where(window.holds(table.c[PARTITION]))
