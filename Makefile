@@ -3,21 +3,16 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-export DAGSTER_HOME := $(CURDIR)/.dagster_home
 
 .PHONY: setup demo dev test lint bench docs lock migrate clean
 
-setup: $(VENV)/.ready $(DAGSTER_HOME)/dagster.yaml  ## make .venv with the locked versions
+setup: $(VENV)/.ready  ## make .venv with the locked versions
 
 $(VENV)/.ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
-
-$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
-	mkdir -p $(DAGSTER_HOME)
-	cp dagster.yaml $@
 
 demo: setup  ## the whole main job on the sandbox: two months of data, the marts, a summary
 	$(BIN)/python -m exec_orchestration demo
@@ -49,4 +44,4 @@ lock: setup  ## write requirements.lock anew
 	    --output-file requirements.lock pyproject.toml
 
 clean:  ## remove .venv, the demo's data and the instance
-	rm -rf $(VENV) data $(DAGSTER_HOME)
+	rm -rf $(VENV) data .dagster_home

@@ -141,7 +141,7 @@ def load_assignments(
 
 def observe_history(load: Load, staging: Staging) -> dict[str, int]:
     """Write what the listing tells the history, and how many states it closed, refreshed and opened."""
-    statements = observations(staging.stage.staged, observed_at=load.fetched_at, run_id=load.context.run_id)
+    statements = observations(staging.stage.staged, observed_at=load.fetched_at, run_id=load.context.run.run_id)
     closed, refreshed, opened = staging.stage.execute(*statements)
     counts = {"states_closed": closed, "states_refreshed": refreshed, "states_opened": opened}
     key = dg.AssetKey("exec_assignment_history")

@@ -69,7 +69,7 @@ class Load:
         def consume(items: Iterator[Item]) -> Reading:
             reading = Reading()
             kept = self._without_left_out(items, reading)
-            every = {"fetched_at": self.fetched_at, "run_id": self.context.run_id, **given}
+            every = {"fetched_at": self.fetched_at, "run_id": self.context.run.run_id, **given}
             rows = read_rows(self.table, kept, reading, given=every, partition=partition)
             staging.stage.fill(rows, part=len(staging.readings))
             return reading
@@ -91,7 +91,7 @@ class Load:
         days: list[date | None] = [window.day, None] if window else [None]
         rejects = [each for reading in staging.readings for each in reading.rejected if each.partition_date in days]
         total = sum(reading.rejected_by_day[day] for reading in staging.readings for day in days)
-        values = rejected_row_values(self.table.name, rejects, fetched_at=self.fetched_at, run_id=self.context.run_id)
+        values = rejected_row_values(self.table.name, rejects, fetched_at=self.fetched_at, run_id=self.context.run.run_id)
         self._tables.replace_rejects(self.table.name, days, values)
         if total <= self._warehouse.max_rejected_rows:
             return

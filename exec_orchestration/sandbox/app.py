@@ -173,7 +173,9 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _announce(port: int) -> None:
     print(f"EXEC_API_URL=http://{LOOPBACK}:{port}{exec_com.BASE}")
+    print(f"EXEC_API_KEY={EXEC_KEY}")
     print(f"SPARKWISE_API_URL=http://{LOOPBACK}:{port}{sparkwise.BASE}")
+    print(f"SPARKWISE_API_KEY={SPARKWISE_KEY}")
     print("ready", flush=True)
 
 

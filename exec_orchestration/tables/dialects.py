@@ -87,7 +87,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def writing_on(connection: Connection) -> Iterator[None]:
     """One write transaction on `connection`; SQLite's lock is taken at its beginning, not half-way."""
-    connection.execution_options(writes=True)
+    connection.execution_options(writes=True, preserve_rowcount=True)
     try:
         with connection.begin():
             yield

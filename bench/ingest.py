@@ -1,0 +1,65 @@
+"""Rows per second against the bare loop, memory against the number of rows, time against the latency of a page."""
+
+from statistics import median
+
+from bench.figures import Figure
+from bench.processes import FreshWarehouse, measured
+
+ROWS, FEWER_ROWS = 200_000, 20_000
+CONCURRENCY = 4
+ROUNDS = 2
+SLOW_PAGES_ROWS, SLOW_PAGE_MILLISECONDS = 10_000, 50
+
+RATIO_TARGET = 0.6
+ROWS_PER_SECOND_TARGET, BARE_ROWS_PER_SECOND = 20_000, 35_000
+MEMORY_TARGET = 1.3
+CONCURRENCY_TARGET = 3.5
+
+
+def throughput(base: str, warehouse: FreshWarehouse, database: str) -> list[Figure]:
+    """Rows per second of the bare loop and of the asset, in turns, each in a fresh process and database."""
+    url = f"{base}/rows/{ROWS}/delay/0"
+    bare, asset, step = [], [], []
+    for _ in range(ROUNDS):
+        bare.append(measured("bench.bare_load", url, warehouse(), "--concurrency", CONCURRENCY)["load_seconds"])
+        told = measured("bench.asset_load", url, warehouse(), "--concurrency", CONCURRENCY)
+        if told["rows"] != ROWS:
+            raise RuntimeError(f"the partition holds {told['rows']} of {ROWS} rows")
+        asset.append(told["load_seconds"])
+        step.append(told["step_seconds"])
+    bare_speed, asset_speed = ROWS / median(bare), ROWS / median(asset)
+    scaled = ROWS_PER_SECOND_TARGET * bare_speed / BARE_ROWS_PER_SECOND
+    name = f"ingest, {database}:"
+    return [
+        Figure(f"{name} bare loop", bare_speed, "rows/s"),
+        Figure(f"{name} asset", asset_speed, "rows/s", at_least=scaled),
+        Figure(f"{name} asset / bare loop", asset_speed / bare_speed, at_least=RATIO_TARGET),
+        Figure(f"{name} whole run of the asset", median(step), "s"),
+    ]
+
+
+def memory(base: str, warehouse: FreshWarehouse, database: str) -> list[Figure]:
+    """The asset's peak of memory for many rows over that for few."""
+    peaks = [
+        measured("bench.asset_load", f"{base}/rows/{rows}/delay/0", warehouse())["peak_mib"]
+        for rows in (ROWS, FEWER_ROWS)
+    ]
+    return [
+        Figure(f"memory, {database}: peak at {ROWS:,} rows", peaks[0], "MiB"),
+        Figure(f"memory, {database}: over that at {FEWER_ROWS:,}", peaks[0] / peaks[1], at_most=MEMORY_TARGET),
+    ]
+
+
+def latency(base: str, warehouse: FreshWarehouse) -> list[Figure]:
+    """How much faster several requests at once are where each page takes its time."""
+    url = f"{base}/rows/{SLOW_PAGES_ROWS}/delay/{SLOW_PAGE_MILLISECONDS}"
+    one, four = (
+        measured("bench.asset_load", url, warehouse(), "--concurrency", concurrency)["load_seconds"]
+        for concurrency in (1, CONCURRENCY)
+    )
+    name = f"latency, {SLOW_PAGE_MILLISECONDS} ms a page, 100 pages:"
+    return [
+        Figure(f"{name} one at a time", one, "s"),
+        Figure(f"{name} EXEC_CONCURRENCY={CONCURRENCY}", four, "s"),
+        Figure(f"{name} times faster", one / four, at_least=CONCURRENCY_TARGET),
+    ]
