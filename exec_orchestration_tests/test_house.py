@@ -1,0 +1,140 @@
+"""The house's own law, beyond what linters keep: doorplates, settings told once, a roof without an environment."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+
+from exec_orchestration.definitions import defs
+from exec_orchestration.defs.partitions import DAILY
+from exec_orchestration.defs.settings import SETTINGS
+from exec_orchestration.tables import METADATA
+from exec_orchestration.tables.declare import is_daily
+
+PROJECT = Path(__file__).parent.parent
+MODULES = sorted((PROJECT / "exec_orchestration").rglob("*.py"))
+ASSETS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+POOLS = {"exec": "exec_api", "sparkwise": "sparkwise_api", "analytics": "warehouse"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_every_module_has_a_doorplate(path: Path) -> None:
+    """A module opens with what lives there, and is short enough to be read at once."""
+    source = path.read_text()
+    assert ast.get_docstring(ast.parse(source)), "no doorplate"
+    assert len(source.splitlines()) <= 300 or "versions" in path.parts
+
+
+def bare_import(**environment: str) -> subprocess.CompletedProcess[str]:
+    """`import exec_orchestration.definitions` in an empty folder's environment, with the network and files watched."""
+    program = (
+        "import sys, socket\n"
+        "def refuse(*a, **k): raise AssertionError('the network at import')\n"
+        "socket.socket.connect = refuse\n"
+        "import exec_orchestration.definitions as d\n"
+        "print(len(list(d.defs.resolve_all_asset_specs())))\n"
+    )
+    kept = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT)}
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        env={**kept, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd="/",
+    )
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"PARTITIONS_START": "soon", "PARTITIONS_TIMEZONE": "Mars"},
+        {"EXEC_API_KEY": "x", "WAREHOUSE_URL": "nonsense"},
+    ],
+)
+def test_the_definitions_load_whatever_the_environment(environment: dict[str, str]) -> None:
+    """Without any setting, and with malformed ones, the UI comes up with every asset."""
+    done = bare_import(**environment)
+    assert done.stdout.strip() == str(len(ASSETS)), done.stderr
+
+
+def test_the_partitions_follow_their_settings() -> None:
+    """The first day and the zone of all daily assets are settings."""
+    program = "from exec_orchestration.defs.partitions import DAILY; print(DAILY.start.date(), DAILY.timezone)"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        env={"PATH": os.environ["PATH"], "PARTITIONS_START": "2025-06-01", "PARTITIONS_TIMEZONE": "Europe/Berlin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=PROJECT,
+    )
+    assert done.stdout.strip() == "2025-06-01 Europe/Berlin", done.stderr
+
+
+def test_asset_and_table_have_one_name_and_one_grain() -> None:
+    """Every table but the ledger's is an asset of its name and group; daily ones share one partitions definition."""
+    tables = {name: table for name, table in METADATA.tables.items() if table.info["group"] != "ledger"}
+    assert set(ASSETS) == set(tables)
+    for name, table in tables.items():
+        assert ASSETS[name].group_name == table.info["group"]
+        assert ASSETS[name].description == table.comment
+        assert ASSETS[name].partitions_def == (DAILY if is_daily(table) else None)
+
+
+def test_every_asset_shows_its_schema_and_names_its_pool() -> None:
+    """The UI knows every column with its meaning; every asset says which quota it draws on."""
+    graph = defs.resolve_asset_graph()
+    for name, spec in ASSETS.items():
+        schema = spec.metadata["dagster/column_schema"]
+        assert [column.name for column in schema.columns] == [column.name for column in METADATA.tables[name].columns]
+        assert all(column.description for column in schema.columns)
+        assert graph.get(dg.AssetKey(name)).pools == {POOLS[spec.group_name or ""]}
+        assert graph.get(dg.AssetKey(name)).backfill_policy == dg.BackfillPolicy.single_run()
+
+
+def test_schedules_start_stopped() -> None:
+    """Nothing runs by itself before somebody turns it on."""
+    for schedule in defs.schedules or ():
+        assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+
+
+def test_settings_are_told_in_three_places_alike() -> None:
+    """The declarations, .env.example and the README's table name the same settings with the same defaults."""
+    declared = {setting.name: setting.default or "" for setting in SETTINGS}
+    example = dict(re.findall(r"^([A-Z_]+)=(.*)$", (PROJECT / ".env.example").read_text(), re.M))
+    assert example == declared
+    readme = (PROJECT / "README.md").read_text()
+    told = dict(re.findall(r"^\| `([A-Z_]+)` \| `?([^|`]*?)`? \|", readme, re.M))
+    assert {name: "" if value == "none" else value for name, value in told.items()} == declared
+
+
+def test_every_asset_is_in_the_readme() -> None:
+    """Nobody has to read code to know what there is."""
+    readme = (PROJECT / "README.md").read_text()
+    assert [name for name in ASSETS if name not in readme] == []
+
+
+def test_the_instance_is_what_was_promised() -> None:
+    """Two runs at a time, telemetry off, runs monitored, ticks not kept for ever."""
+    config = yaml.safe_load((PROJECT / "dagster.yaml").read_text())
+    assert config["telemetry"]["enabled"] is False
+    assert config["concurrency"]["runs"]["max_concurrent_runs"] == 2
+    assert config["run_monitoring"]["enabled"] is True
+    assert set(config["retention"]) == {"schedule", "sensor"}
+    with dg.instance_for_test(overrides=config) as instance:
+        assert instance.run_monitoring_enabled
+
+
+def test_no_host_or_path_of_a_machine_is_committed() -> None:
+    """The lock file names packages and hashes, never where they came from."""
+    assert "://" not in (PROJECT / "requirements.lock").read_text()
