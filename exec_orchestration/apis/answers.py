@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from exec_orchestration.apis.http import Vendor
 
 EXCERPT_CHARACTERS = 200
+EXCERPT_BYTES = 4_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +62,7 @@ class Answer:
     @property
     def excerpt(self) -> str:
         """The first characters of the body, on one line, without the key."""
-        text = " ".join(self.content.decode("utf-8", "replace").replace(self.key, "***").split())
+        text = " ".join(self.content[:EXCERPT_BYTES].decode("utf-8", "replace").replace(self.key, "***").split())
         return text[:EXCERPT_CHARACTERS] + ("..." if len(text) > EXCERPT_CHARACTERS else "")
 
     @property

@@ -128,6 +128,7 @@ def load_assignments(
     days = load.days if load.key in asked else []
     with load.staging() as staging:
         staging.read(exec_com.api.assignments, partition=DayOf("created_at", warehouse.zone))
+        staging.record_rejects()
         counts = observe_history(load, staging)
         staging.stage.index_days()
         before_start = rows_before_start(staging.stage.rows_by_day(), warehouse.first_day)
@@ -142,7 +143,7 @@ def load_assignments(
 def observe_history(load: Load, staging: Staging) -> dict[str, int]:
     """Write what the listing tells the history, and how many states it closed, refreshed and opened."""
     statements = observations(staging.stage.staged, observed_at=load.fetched_at, run_id=load.context.run.run_id)
-    closed, refreshed, opened = staging.stage.execute(*statements)
+    closed, refreshed, opened = staging.stage.execute(tables.exec_assignment_history, *statements)
     counts = {"states_closed": closed, "states_refreshed": refreshed, "states_opened": opened}
     key = dg.AssetKey("exec_assignment_history")
     if key not in load.context.selected_asset_keys:

@@ -16,22 +16,27 @@ import dagster as dg
 import sqlalchemy as sa
 
 from exec_orchestration.apis.exec_com import is_system_user
-from exec_orchestration.apis.http import JsonClient, Traffic
+from exec_orchestration.apis.http import JsonClient
 from exec_orchestration.apis.paging import Item, read_settled
 from exec_orchestration.defs.metadata import row_count
 from exec_orchestration.defs.partitions import DayWindow, days_of
 from exec_orchestration.defs.resources import ExecResource, WarehouseResource
 from exec_orchestration.errors import TooManyRejectedRows
-from exec_orchestration.tables.rows import Day, DayOf, Reading, read_rows, rejected_row_values
+from exec_orchestration.tables.rows import Day, DayOf, Reading, RejectedRow, read_rows, rejected_row_values
 from exec_orchestration.tables.warehouse import Stage
 
 Listing = Callable[[], Iterator[Item]]
 RangeListing = Callable[[datetime, datetime], Iterator[Item]]
+
 SHOWN_REJECTS = 3
+SHOWN_FLAGS = 20
 
 
 class Load:
-    """One run's load of one table. `client` is asked how many requests it took."""
+    """One run's load of one table: what it was asked for, and what it tells Dagster of each finished partition.
+
+    `client` is asked how many requests it took; items for which `leave_out` is true are counted and passed over.
+    """
 
     def __init__(
         self,
@@ -44,18 +49,19 @@ class Load:
     ) -> None:
         self.context = context
         self.table = table
+        self.key = dg.AssetKey(table.name)
+        self.warehouse = warehouse
+        self.leave_out = leave_out
         self.fetched_at = datetime.now(UTC)
-        self._warehouse = warehouse
+        self.run_id = context.run.run_id
         self._tables = warehouse.tables
         self._client = client
-        self._leave_out = leave_out
-        self.key = dg.AssetKey(table.name)
-        self._told: tuple[Traffic, float] = (client.traffic, time.monotonic())
+        self._told = client.traffic, time.monotonic()
 
     @property
     def days(self) -> list[DayWindow]:
         """The days that this run is asked for."""
-        return days_of(self.context, self._warehouse)
+        return days_of(self.context, self.warehouse)
 
     @contextmanager
     def staging(self) -> Iterator["Staging"]:
@@ -63,64 +69,19 @@ class Load:
         with self._tables.stage(self.table) as stage:
             yield Staging(self, stage)
 
-    def read(self, staging: "Staging", listing: Listing, partition: Day | DayOf | None, given: dict[str, Any]) -> None:
-        """Stage what one listing holds, read again from its beginning if it moves."""
-
-        def consume(items: Iterator[Item]) -> Reading:
-            reading = Reading()
-            kept = self._without_left_out(items, reading)
-            every = {"fetched_at": self.fetched_at, "run_id": self.context.run.run_id, **given}
-            rows = read_rows(self.table, kept, reading, given=every, partition=partition)
-            staging.stage.fill(rows, part=len(staging.readings))
-            return reading
-
-        staging.readings.append(read_settled(listing, consume))
-
-    def publish(self, staging: "Staging", window: DayWindow | None) -> None:
-        """Make the staged rows the whole of a partition (None: of the table) and tell Dagster.
-
-        Raises TooManyRejectedRows before anything is replaced.
-        """
-        self._judge_rejects(staging, window)
-        rows = staging.stage.replace(window.window if window else None)
-        facts = {**self._facts(staging, window), **row_count(rows, partitioned=window is not None)}
-        self._tell(window, facts)
-
-    def _judge_rejects(self, staging: "Staging", window: DayWindow | None) -> None:
-        """Record the partition's rejected rows; raise when there are too many."""
-        days: list[date | None] = [window.day, None] if window else [None]
-        rejects = [each for reading in staging.readings for each in reading.rejected if each.partition_date in days]
-        total = sum(reading.rejected_by_day[day] for reading in staging.readings for day in days)
-        values = rejected_row_values(self.table.name, rejects, fetched_at=self.fetched_at, run_id=self.context.run.run_id)
-        self._tables.replace_rejects(self.table.name, days, values)
-        if total <= self._warehouse.max_rejected_rows:
-            return
-        shown = " | ".join(each.reason for each in rejects[:SHOWN_REJECTS])
-        raise TooManyRejectedRows(
-            f"{self.table.name}{f' of {window.key}' if window else ''}: {total} rows do not fit the declaration, and "
-            f"{self._warehouse.max_rejected_rows} are allowed (MAX_REJECTED_ROWS). The first: {shown}. They are kept "
-            "with their payload in the table rejected_rows; what the partition held before is untouched. Mend the "
-            "source or the declaration, or raise the limit to load the rest without them."
-        )
-
-    def _facts(self, staging: "Staging", window: DayWindow | None) -> dict[str, Any]:
-        """What the UI shows of this materialization."""
+    def spent(self) -> dict[str, Any]:
+        """Requests, retries and seconds since this was asked last."""
         traffic, began = self._told
-        self._told = (self._client.traffic, time.monotonic())
+        self._told = self._client.traffic, time.monotonic()
         spent = self._told[0] - traffic
-        days: list[date | None] = [window.day, None] if window else [None]
-        flags = sum((reading.flags for reading in staging.readings), Counter[str]())
         return {
-            **({"window": f"{window.start.isoformat()} to {window.end.isoformat()}"} if window else {}),
             "requests": spent.requests,
             "retries": spent.retries,
+            "seconds_waited": round(spent.waited_seconds, 3),
             "seconds": round(self._told[1] - began, 3),
-            "rejected_rows": sum(reading.rejected_by_day[day] for reading in staging.readings for day in days),
-            "left_out_system_users": sum(reading.left_out for reading in staging.readings),
-            "flagged": dg.MetadataValue.json(dict(flags.most_common(20))),
         }
 
-    def _tell(self, window: DayWindow | None, facts: dict[str, Any]) -> None:
+    def tell(self, window: DayWindow | None, facts: dict[str, Any]) -> None:
         """Attach the facts to the materialization; in a range each finished day is told at once.
 
         So a run that fails on day 40 keeps days 1 to 39: Dagster itself tells of none before the step has ended.
@@ -132,28 +93,29 @@ class Load:
         if len(self.context.partition_keys) > 1:
             self.context.log_event(dg.AssetMaterialization(self.key, partition=window.key, metadata=facts))
 
-    def _without_left_out(self, items: Iterator[Item], reading: Reading) -> Iterator[Item]:
-        if self._leave_out is None:
-            yield from items
-            return
-        for item in items:
-            if self._leave_out(item):
-                reading.left_out += 1
-            else:
-                yield item
-
 
 class Staging:
-    """A stage and what was read into it, listing by listing."""
+    """A stage, and what was read into it listing by listing. Made by `Load.staging`."""
 
     def __init__(self, load: Load, stage: Stage) -> None:
         self.stage = stage
-        self.readings: list[Reading] = []
         self._load = load
+        self._limit = load.warehouse.max_rejected_rows
+        self._readings: list[Reading] = []
+        self._recorded = False
 
     def read(self, listing: Listing, *, partition: Day | DayOf | None = None, **given: Any) -> None:
-        """Stage one listing; `given` are the columns that its items do not carry."""
-        self._load.read(self, listing, partition, given)
+        """Stage one listing, read again from its beginning if it moves; `given` are columns that no item carries."""
+        every = {"fetched_at": self._load.fetched_at, "run_id": self._load.run_id, **given}
+
+        def consume(items: Iterator[Item]) -> Reading:
+            reading = Reading(keep=self._limit + 1_000)
+            kept = _without(self._load.leave_out, items, reading)
+            rows = read_rows(self._load.table, kept, reading, given=every, partition=partition)
+            self.stage.fill(rows, part=len(self._readings))
+            return reading
+
+        self._readings.append(read_settled(listing, consume))
 
     def read_days(self, listing: RangeListing, days: list[DayWindow], *, cut: DayOf) -> None:
         """Stage one listing of all `days`, cut by each row's own time.
@@ -161,29 +123,96 @@ class Staging:
         Where a row's own time says another day than the vendor's filter did, the filter is right: ask day by day.
         """
         if len(days) > 1:
-            self.read(lambda: listing(days[0].start, days[-1].end), partition=cut)
+            self.read(partial(listing, days[0].start, days[-1].end), partition=cut)
             if self._all_fall_within(days):
                 self.stage.index_days()
                 return
             self._load.context.log.warning(
-                f"Some rows of {self.stage.table.name} do not tell a day of {days[0].key}...{days[-1].key} by their "
+                f"Some rows of {self._load.table.name} do not tell a day of {days[0].key}...{days[-1].key} by their "
                 f"{cut.column}; asking day by day instead."
             )
             self.stage.fill([])
-            self.readings.clear()
+            self._readings.clear()
         for day in days:
             self.read(partial(listing, day.start, day.end), partition=Day(day.day))
 
     def publish(self, window: DayWindow | None = None) -> None:
-        """Replace the partition, or the whole table, by what is staged."""
-        self._load.publish(self, window)
+        """Make the staged rows the whole of a partition (None: of the table) and tell Dagster.
+
+        Raises TooManyRejectedRows before anything is replaced.
+        """
+        self.record_rejects(window)
+        self._judge_rejects(window)
+        rows = self.stage.replace(window.window if window else None)
+        facts = {**self._facts(window), **row_count(rows, partitioned=window is not None)}
+        self._load.tell(window, facts)
+
+    def record_rejects(self, window: DayWindow | None = None) -> None:
+        """Put every row that does not fit on record, of whatever day; what an earlier load left there is replaced."""
+        day = window.day if window else None
+        rejects = self._rejects()
+        told = {each.partition_date for each in rejects}
+        tables, name = self._load.warehouse.tables, self._load.table.name
+        if not self._recorded:
+            values = rejected_row_values(name, rejects, fetched_at=self._load.fetched_at, run_id=self._load.run_id)
+            tables.replace_rejects(name, [*{day, None, *told}], values)
+            self._recorded = True
+        elif day not in told:
+            tables.replace_rejects(name, [day], [])
+
+    def _judge_rejects(self, window: DayWindow | None) -> None:
+        """Raise when the partition has more rejected rows than the limit; those without a day count for each."""
+        total = self._count_rejects(window)
+        if total <= self._limit:
+            return
+        reasons = [each.reason for each in self._rejects() if each.partition_date in _days(window)]
+        raise TooManyRejectedRows(
+            f"{self._load.table.name}{f' of {window.key}' if window else ''}: {total} rows do not fit the declaration, "
+            f"and {self._limit} are allowed (MAX_REJECTED_ROWS). The first: {' | '.join(reasons[:SHOWN_REJECTS])}. "
+            "They are kept with their payload in the table rejected_rows; what the partition held before is untouched. "
+            "Mend the source or the declaration, or raise the limit to load the rest without them."
+        )
+
+    def _facts(self, window: DayWindow | None) -> dict[str, Any]:
+        """What the UI shows of this materialization."""
+        flags = sum((reading.flags for reading in self._readings), Counter[str]())
+        return {
+            **({"window": f"{window.start.isoformat()} to {window.end.isoformat()}"} if window else {}),
+            **self._load.spent(),
+            "rejected_rows": self._count_rejects(window),
+            "left_out_system_users": sum(reading.left_out for reading in self._readings),
+            "flagged": dg.MetadataValue.json(dict(flags.most_common(SHOWN_FLAGS))),
+        }
+
+    def _rejects(self) -> list[RejectedRow]:
+        return [each for reading in self._readings for each in reading.rejected]
+
+    def _count_rejects(self, window: DayWindow | None) -> int:
+        return sum(reading.rejected_by_day[day] for reading in self._readings for day in _days(window))
 
     def _all_fall_within(self, days: list[DayWindow]) -> bool:
         asked = {day.day for day in days}
-        told = set(self.stage.rows_by_day()).union(*(reading.rejected_by_day for reading in self.readings))
+        told = set(self.stage.rows_by_day()).union(*(reading.rejected_by_day for reading in self._readings))
         return told <= asked
 
 
 def system_users(exec_com: ExecResource) -> Callable[[Item], bool] | None:
     """What tells Exec's own people from learners, where the settings leave them out."""
     return is_system_user if exec_com.exclude_system_users else None
+
+
+def _days(window: DayWindow | None) -> set[date | None]:
+    """The days whose rejected rows count for a partition: its own, and those of rows that tell no day."""
+    return {window.day, None} if window else {None}
+
+
+def _without(leave_out: Callable[[Item], bool] | None, items: Iterator[Item], reading: Reading) -> Iterator[Item]:
+    """The items but for those to be left out, which are counted."""
+    if leave_out is None:
+        yield from items
+        return
+    for item in items:
+        if leave_out(item):
+            reading.left_out += 1
+        else:
+            yield item

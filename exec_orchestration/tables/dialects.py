@@ -32,8 +32,10 @@ def engine_for(url: str) -> Engine:
         sqlite = parsed.get_backend_name() == "sqlite"
         if sqlite and parsed.database not in (None, "", ":memory:"):
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-        # An idle connection may have died with a restart of the server: ask before use.
-        engine = sa.create_engine(parsed, pool_pre_ping=not sqlite, connect_args=_connect_args(parsed))
+        # An idle connection may have died with a restart of the server: ask before use. Parameters hold people.
+        engine = sa.create_engine(
+            parsed, pool_pre_ping=not sqlite, connect_args=_connect_args(parsed), hide_parameters=True
+        )
     except (sa.exc.ArgumentError, ValueError) as error:
         raise BadSetting(
             "WAREHOUSE_URL cannot be read as a database URL (its text is not repeated here, as it may hold a "
@@ -93,6 +95,16 @@ def writing_on(connection: Connection) -> Iterator[None]:
             yield
     finally:
         connection.execution_options(writes=False)
+
+
+def keep_other_writers_out(connection: Connection, table: sa.Table) -> None:
+    """Let one transaction at a time replace rows of `table`; readers go on.
+
+    Without it, two loads of one window on PostgreSQL would each insert what the other's DELETE has not seen.
+    """
+    if connection.dialect.name == "postgresql":
+        name = connection.dialect.identifier_preparer.format_table(table)
+        connection.execute(sa.text(f"LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def bulk_loader(connection: Connection, table: sa.Table) -> Load:

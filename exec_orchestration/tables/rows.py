@@ -19,7 +19,6 @@ from exec_orchestration.tables.convert import Converter, converter_for, shown
 from exec_orchestration.tables.declare import PARTITION
 
 Row = tuple[Any, ...]
-KEPT_REJECTS = 1_000
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,9 @@ class DayOf:
 
 @dataclass
 class Reading:
-    """What happened while items were read; filled as the rows are drawn. At most KEPT_REJECTS payloads are kept."""
+    """What happened while items were read, filled as rows are drawn; the first `keep` rejected rows are kept whole."""
 
+    keep: int = 1_000
     accepted: int = 0
     left_out: int = 0
     flags: Counter[str] = field(default_factory=Counter)
@@ -58,7 +58,7 @@ class Reading:
 
     def reject(self, row: RejectedRow) -> None:
         self.rejected_by_day[row.partition_date] += 1
-        if len(self.rejected) < KEPT_REJECTS:
+        if len(self.rejected) < self.keep:
             self.rejected.append(row)
 
 

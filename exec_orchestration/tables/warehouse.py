@@ -77,6 +77,7 @@ class Warehouse:
         """Like `replace_window`, with the rows that `query` selects inside the warehouse, by column name."""
         names = [column.name for column in query.selected_columns]
         with self._guarded(f"compute {table.name}"), dialects.writing(self.engine) as connection:
+            dialects.keep_other_writers_out(connection, table)
             connection.execute(_delete(table, window))
             return connection.execute(table.insert().from_select(names, query)).rowcount
 
@@ -156,9 +157,10 @@ class Stage:
         sa.Index(f"ix_{self.staged.name}", self.staged.c[PARTITION]).create(self._connection)
         self._connection.commit()
 
-    def execute(self, *statements: sa.UpdateBase) -> list[int]:
-        """Run statements that read the staged rows, in one transaction; how many rows each changed."""
+    def execute(self, target: sa.Table, *statements: sa.UpdateBase) -> list[int]:
+        """Change `target` by statements that read the staged rows, in one transaction; how many rows each changed."""
         with dialects.writing_on(self._connection):
+            dialects.keep_other_writers_out(self._connection, target)
             return [self._connection.execute(statement).rowcount for statement in statements]
 
     def replace(self, window: Window | None) -> int:
@@ -172,7 +174,8 @@ class Stage:
         if window is not None:
             chosen = chosen.where(window.holds(self.staged.c[PARTITION]))
             moved = [] if self.table.c[PARTITION].primary_key else [self._delete_moved(window)]
-        return self.execute(_delete(self.table, window), *moved, self.table.insert().from_select(names, chosen))[-1]
+        insert = self.table.insert().from_select(names, chosen)
+        return self.execute(self.table, _delete(self.table, window), *moved, insert)[-1]
 
     def _delete_moved(self, window: Window) -> sa.Delete:
         (key,) = self.table.primary_key.columns
