@@ -3,3 +3,10 @@
 Assets (`exec_assets`, `sparkwise_assets`, `mart_assets`), what carries a listing into a partition (`loading`), settings
 and resources, partitions, checks, jobs and schedules. An asset's body calls rooms; it computes nothing itself.
 """
+
+import warnings
+
+import dagster as dg
+
+# `backfill_policy` is beta in Dagster. It is what makes a range one run, so it is used on purpose, on a locked version.
+warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=dg.BetaWarning)
