@@ -7,6 +7,7 @@ Only the sandbox's settings reach those processes, whatever stands in the enviro
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -113,6 +114,6 @@ def _until_interrupted(process: subprocess.Popen[str]) -> int:
     try:
         return process.wait()
     except KeyboardInterrupt:
-        process.terminate()
+        process.send_signal(signal.SIGINT)
         process.wait()
         return 0

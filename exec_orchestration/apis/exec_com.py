@@ -16,6 +16,7 @@ from exec_orchestration.apis.paging import Item, Page, read_pages, read_settled
 from exec_orchestration.errors import BadAnswer, BadSetting
 
 PAGE_SIZE = 100
+SYSTEM_DOMAIN = "@exec.com"
 KEY_FORMAT = re.compile(r"exec_live_[A-Za-z0-9]{40}")
 
 
@@ -173,4 +174,4 @@ def is_system_user(item: Any) -> bool:
         return False
     person = item.get("user")
     email = (person if isinstance(person, dict) else item).get("email")
-    return isinstance(email, str) and email.casefold().endswith("@exec.com")
+    return isinstance(email, str) and email[-len(SYSTEM_DOMAIN) :].casefold() == SYSTEM_DOMAIN

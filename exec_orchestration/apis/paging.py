@@ -101,9 +101,9 @@ class Guard:
                 f"{self._first.size} belong"
             )
         before = len(self._seen)
-        keys = [self._key_of(item) for item in page.items]
-        self._seen.update(key for key in keys if key is not None)
-        repeated = len(keys) - keys.count(None) - (len(self._seen) - before)
+        keys = self._keys_of(page.items)
+        self._seen.update(keys)
+        repeated = len(keys) - (len(self._seen) - before)
         if repeated:
             repeats = "repeats rows of earlier pages" if repeated < len(keys) else "is a page that was already read"
             self._moved(f"page {number + 1} {repeats} ({repeated} of {len(keys)})")
@@ -115,15 +115,25 @@ class Guard:
         if distinct != self._first.total_count:
             self._moved(f"{distinct} distinct rows came where {self._first.total_count} were promised")
 
+    def _keys_of(self, items: list[Any]) -> list[Hashable]:
+        """The items' keys; rows without one are counted here and rejected downstairs."""
+        try:
+            keys = list(map(self._key, items))
+            if None not in set(keys):
+                return keys
+        except (KeyError, TypeError):
+            pass
+        keys = [key for key in map(self._key_of, items) if key is not None]
+        self._unkeyed += len(items) - len(keys)
+        return keys
+
     def _key_of(self, item: Any) -> Hashable | None:
-        """The item's key, or None where it has none: such a row is counted here and rejected downstairs."""
+        """The item's key, or None where it has none that can be compared."""
         try:
             key = self._key(item)
             hash(key)
         except (KeyError, TypeError):
-            key = None
-        if key is None:
-            self._unkeyed += 1
+            return None
         return key
 
     def _moved(self, how: str) -> None:

@@ -130,7 +130,8 @@ def load_assignments(
         staging.read(exec_com.api.assignments, partition=DayOf("created_at", warehouse.zone))
         staging.record_rejects()
         counts = observe_history(load, staging)
-        staging.stage.index_days()
+        if len(days) > 1:
+            staging.stage.index_days()
         before_start = rows_before_start(staging.stage.rows_by_day(), warehouse.first_day)
         for day in days:
             staging.publish(day)

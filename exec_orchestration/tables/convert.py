@@ -19,24 +19,12 @@ SMALLEST_INTEGER, LARGEST_INTEGER = -(2**63), 2**63 - 1
 
 
 def converter_for(column: sa.Column[Any]) -> Converter:
-    """The converter for a column's type; a column that is not null gets one that refuses None."""
-    convert = next(found for kind, found in _BY_TYPE if isinstance(column.type, kind))
-    return convert if column.nullable else _required(convert)
+    """The converter for a column's type. It takes a value that is there: None is for the caller to judge."""
+    return next(found for kind, found in _BY_TYPE if isinstance(column.type, kind))
 
 
-def _required(convert: Converter) -> Converter:
-    def converted(value: Any) -> Any:
-        if value is None:
-            raise ValueError("must be present, and is missing or null")
-        return convert(value)
-
-    return converted
-
-
-def to_text(value: Any) -> str | None:
+def to_text(value: Any) -> str:
     """A string without NUL or lone surrogates, which no database keeps."""
-    if value is None:
-        return None
     if type(value) is not str:
         raise ValueError(f"must be a string, not {shown(value)}")
     if "\0" in value:
@@ -53,10 +41,8 @@ def _encodable(value: str) -> None:
         raise ValueError(f"must be valid Unicode, and holds half a character at position {error.start}") from None
 
 
-def to_integer(value: Any) -> int | None:
+def to_integer(value: Any) -> int:
     """A whole number of 64 bits; 3.0 is one."""
-    if value is None:
-        return None
     if type(value) is float and value.is_integer():
         value = int(value)
     if type(value) is not int:
@@ -66,10 +52,8 @@ def to_integer(value: Any) -> int | None:
     return value
 
 
-def to_number(value: Any) -> float | None:
+def to_number(value: Any) -> float:
     """A finite number."""
-    if value is None:
-        return None
     if type(value) is not float and type(value) is not int:
         raise ValueError(f"must be a number, not {shown(value)}")
     if not -1.8e308 < value < 1.8e308:
@@ -77,17 +61,15 @@ def to_number(value: Any) -> float | None:
     return float(value)
 
 
-def to_boolean(value: Any) -> bool | None:
+def to_boolean(value: Any) -> bool:
     """True or false."""
-    if value is not None and type(value) is not bool:
+    if type(value) is not bool:
         raise ValueError(f"must be true or false, not {shown(value)}")
     return value
 
 
-def to_instant(value: Any) -> datetime | None:
+def to_instant(value: Any) -> datetime:
     """An instant in UTC from ISO 8601 with a zone; a bare date means its first moment in UTC."""
-    if value is None:
-        return None
     try:
         moment = datetime.fromisoformat(value)
     except (ValueError, TypeError):
@@ -104,10 +86,10 @@ def to_instant(value: Any) -> datetime | None:
         raise ValueError(f"must lie between the years 1 and 9999 in UTC, and {shown(value)} does not") from None
 
 
-def to_day(value: Any) -> date | None:
+def to_day(value: Any) -> date:
     """A calendar day from ISO 8601."""
     try:
-        return None if value is None else date.fromisoformat(value)
+        return date.fromisoformat(value)
     except (ValueError, TypeError):
         raise ValueError(f"must be a day in ISO 8601, not {shown(value)}") from None
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -107,74 +108,104 @@ def keep_other_writers_out(connection: Connection, table: sa.Table) -> None:
         connection.execute(sa.text(f"LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE"))
 
 
-def bulk_loader(connection: Connection, table: sa.Table) -> Load:
-    """The fastest way into `table` that the connection's dialect has: a function that takes a batch of rows."""
+def forget_temporary(connection: Connection, table: sa.Table) -> None:
+    """Remove a temporary table. SQLite removes a file faster than a table: its connection is closed for good."""
     if connection.dialect.name == "sqlite":
-        return _sqlite_loader(connection, table)
+        connection.detach()
+    else:
+        table.drop(connection)
+        connection.commit()
+
+
+def bulk_loader(connection: Connection, table: sa.Table, *, last: Any) -> Load:
+    """The fastest way into `table` that the connection's dialect has: a function that takes a batch of rows.
+
+    The rows lack the table's last column, which is `last` in each of them.
+    """
+    if connection.dialect.name == "sqlite":
+        return _sqlite_loader(connection, table, last)
     if connection.dialect.driver == "psycopg":
-        return _copy_loader(connection, table)
+        return _copy_loader(connection, table, last)
     names = [column.name for column in table.columns]
 
     def load(batch: list[Row]) -> None:
-        connection.execute(table.insert(), [dict(zip(names, row, strict=True)) for row in batch])
+        connection.execute(table.insert(), [dict(zip(names, (*row, last), strict=True)) for row in batch])
+        connection.commit()
 
     return load
 
 
-def _sqlite_loader(connection: Connection, table: sa.Table) -> Load:
+def _sqlite_loader(connection: Connection, table: sa.Table, last: Any) -> Load:
     # The statement is SQLAlchemy's own; only its processing of each value is left out.
     statement = str(table.insert().compile(dialect=connection.dialect))
-    stored = _stored(connection, table)
+    stored = _storing(table, last, {UtcInstant: _sqlite_instant, sa.Date: date.isoformat, sa.JSON: json.dumps})
 
     def load(batch: list[Row]) -> None:
-        connection.exec_driver_sql(statement, list(map(stored, batch)))
+        # One transaction over all batches: it holds no lock, as long as only the temporary table is written.
+        if not connection.in_transaction():
+            connection.begin()
+        driver: Any = connection.connection.driver_connection
+        driver.executemany(statement, map(stored, batch))
 
     return load
 
 
-def _copy_loader(connection: Connection, table: sa.Table) -> Load:
-    statement = f"COPY {connection.dialect.identifier_preparer.format_table(table)} FROM STDIN"
-    stored = _stored(connection, table)
+def _copy_loader(connection: Connection, table: sa.Table, last: Any) -> Load:
+    statement = f"COPY {connection.dialect.identifier_preparer.format_table(table)} FROM STDIN (FORMAT BINARY)"
+    types = [_copy_type(column.type) for column in table.columns]
+    stored = _storing(table, last, {sa.JSON: json.dumps})
 
     def load(batch: list[Row]) -> None:
         connection.execute(sa.text("SELECT 1"))  # opens the transaction that the COPY belongs to
         driver: Any = connection.connection.driver_connection
         with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.set_types(types)
             for row in batch:
                 copy.write_row(stored(row))
+        # Committed batch by batch, so that no transaction stays idle while the next page is fetched.
+        connection.commit()
 
     return load
 
 
-def _stored(connection: Connection, table: sa.Table) -> Callable[[Row], Row]:
-    """What turns a typed row into what the driver stores: the same as SQLAlchemy would, without its cost per value."""
-    changes = [
+_COPY_TYPES: tuple[tuple[type, str], ...] = (
+    (sa.BigInteger, "int8"),
+    (sa.Integer, "int4"),
+    (sa.Double, "float8"),
+    (sa.Boolean, "bool"),
+    (sa.Date, "date"),
+    (UtcInstant, "timestamptz"),
+    # JSON travels as the text that it is.
+    (sa.JSON, "text"),
+    (sa.Text, "text"),
+)
+
+
+def _copy_type(kind: sa.types.TypeEngine[Any]) -> str:
+    return next(name for known, name in _COPY_TYPES if isinstance(kind, known))
+
+
+def _storing(table: sa.Table, last: Any, changes: dict[type, Callable[[Any], Any]]) -> Callable[[Row], list[Any]]:
+    """What turns a typed row into what the driver stores: as SQLAlchemy would, without its cost for every value."""
+    changed = [
         (at, change)
         for at, column in enumerate(table.columns)
-        if (change := _stored_value(connection, column.type)) is not None
+        for kind, change in changes.items()
+        if isinstance(column.type, kind)
     ]
 
-    def stored(row: Row) -> Row:
-        values = list(row)
-        for at, change in changes:
+    def stored(row: Row) -> list[Any]:
+        values = [*row, last]
+        for at, change in changed:
             value = values[at]
             if value is not None:
                 values[at] = change(value)
-        return tuple(values)
+        return values
 
     return stored
 
 
-def _stored_value(connection: Connection, kind: sa.types.TypeEngine[Any]) -> Callable[[Any], Any] | None:
-    if isinstance(kind, sa.JSON):
-        return json.dumps
-    if connection.dialect.name != "sqlite":
-        return None
-    if isinstance(kind, UtcInstant):
-        return _sqlite_instant
-    return date.isoformat if isinstance(kind, sa.Date) else None
-
-
+@lru_cache(maxsize=4096)
 def _sqlite_instant(moment: datetime) -> str:
     """`2026-01-31 23:59:59.000000`, as SQLAlchemy writes an instant in UTC to SQLite."""
     return moment.isoformat(" ", "microseconds")[:26]

@@ -19,6 +19,7 @@ from exec_orchestration.tables.convert import Converter, converter_for, shown
 from exec_orchestration.tables.declare import PARTITION
 
 Row = tuple[Any, ...]
+REQUIRED = "must be present, and is missing or null"
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def read_rows(
             row = reader.row(item)
         except (ValueError, TypeError, AttributeError):
             reading.reject(reader.rejected(item))
+            reader.flags.clear()
             continue
         reading.accepted += 1
         if reader.flags:
@@ -98,6 +100,10 @@ class _Reader:
         self._template = [fixed.get(name) for name in self._names]
         self._fields = _fields(table)
         self._objects = _by_object(self._fields)
+        self._required = [each.at for each in self._fields if each.required]
+        self._accepted = [
+            (each.at, frozenset(each.column.info["accepted"])) for each in self._fields if each.column.info["accepted"]
+        ]
         self._extra = self._names.index("extra") if "extra" in self._names else None
         self._cut = partition if isinstance(partition, DayOf) else None
         if self._cut:
@@ -117,10 +123,11 @@ class _Reader:
             if not holder.keys() <= known:
                 prefix = "" if name is None else f"{name}."
                 extra.update((prefix + key, value) for key, value in holder.items() if key not in known)
-            for at, key, convert, accepted in fields:
-                value = values[at] = convert(holder.get(key))
-                if accepted is not None and value is not None and value not in accepted:
-                    self.flags.append(f"unknown value in {self._names[at]}: {value[:40]}")
+            for at, key, convert in fields:
+                value = holder.get(key)
+                if value is not None:
+                    values[at] = convert(value)
+        self._check(values)
         if extra:
             self._keep_extra(values, extra)
         if self._cut:
@@ -129,6 +136,16 @@ class _Reader:
                 moment if self._cut_zone is None else moment.astimezone(self._cut_zone)
             ).date()
         return tuple(values)
+
+    def _check(self, values: list[Any]) -> None:
+        """Refuse a row without a required value; flag values that their enumeration does not know."""
+        for at in self._required:
+            if values[at] is None:
+                raise ValueError(REQUIRED)
+        for at, accepted in self._accepted:
+            value = values[at]
+            if value is not None and value not in accepted:
+                self.flags.append(f"unknown value in {self._names[at]}: {value[:40]}")
 
     def rejected(self, item: Any) -> RejectedRow:
         """Why an item does not fit, value by value."""
@@ -147,7 +164,10 @@ class _Reader:
                 continue
             value = (holder or {}).get(each.path[-1])
             try:
-                each.convert(value)
+                if value is None and each.required:
+                    raise ValueError(REQUIRED)
+                if value is not None:
+                    each.convert(value)
             except (ValueError, TypeError, AttributeError) as error:
                 yield f"{'.'.join(each.path)} {error}"
         if self._cut and not any(each.column.name == self._cut.column and each.required for each in self._fields):
@@ -193,7 +213,7 @@ def _fields(table: sa.Table) -> list[_Field]:
     ]
 
 
-_Plan = list[tuple[str | None, frozenset[str], list[tuple[int, str, Converter, frozenset[str] | None]]]]
+_Plan = list[tuple[str | None, frozenset[str], list[tuple[int, str, Converter]]]]
 
 
 def _by_object(fields: list[_Field]) -> _Plan:
@@ -203,13 +223,8 @@ def _by_object(fields: list[_Field]) -> _Plan:
     for name in (None, *nested):
         here = [each for each in fields if (each.path[0] if len(each.path) == 2 else None) == name]
         known = frozenset(each.path[-1] for each in here) | (frozenset(nested) if name is None else frozenset())
-        plan.append((name, known, [(each.at, each.path[-1], each.convert, _accepted(each.column)) for each in here]))
+        plan.append((name, known, [(each.at, each.path[-1], each.convert) for each in here]))
     return plan
-
-
-def _accepted(column: sa.Column[Any]) -> frozenset[str] | None:
-    accepted = column.info.get("accepted")
-    return frozenset(accepted) if accepted else None
 
 
 def _utc_named(zone: tzinfo) -> tzinfo | None:

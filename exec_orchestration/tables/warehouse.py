@@ -47,6 +47,8 @@ class Warehouse:
     def __init__(self, url: str) -> None:
         self.engine = dialects.engine_for(url)
         self.name = self.engine.url.render_as_string(hide_password=True)
+        # Bulk loads speak to the driver itself, whose errors SQLAlchemy then does not wrap.
+        self._driver_error: type[Exception] = self.engine.dialect.loaded_dbapi.Error
 
     def migrate(self) -> None:
         """Bring the schema to the newest revision; safe when several processes do it at once."""
@@ -108,7 +110,7 @@ class Warehouse:
         """Turn a database error into one that says what was tried and what to do."""
         try:
             yield
-        except sa.exc.SQLAlchemyError as error:
+        except (sa.exc.SQLAlchemyError, self._driver_error) as error:
             cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
             raise WarehouseError(
                 f"The warehouse {self.name} could not {doing}: {cause}. The transaction was rolled back whole. "
@@ -138,11 +140,11 @@ class Stage:
             self._connection.execute(self.staged.delete().where(self.staged.c.stage_part == part))
         self._parts.add(part)
         self._connection.commit()
-        load, count, source = dialects.bulk_loader(self._connection, self.staged), 0, iter(rows)
-        while batch := [(*row, part) for row in islice(source, BATCH_ROWS)]:
+        load, count, source = dialects.bulk_loader(self._connection, self.staged, last=part), 0, iter(rows)
+        while batch := list(islice(source, BATCH_ROWS)):
             load(batch)
-            self._connection.commit()
             count += len(batch)
+        self._connection.commit()
         return count
 
     def rows_by_day(self) -> dict[date, int]:
@@ -184,11 +186,9 @@ class Stage:
 
     def drop(self) -> None:
         """Remove the stage; a broken connection has taken it along already."""
-        if self._connection.closed or self._connection.invalidated:
-            return
-        self._connection.rollback()
-        self.staged.drop(self._connection)
-        self._connection.commit()
+        if not self._connection.closed and not self._connection.invalidated:
+            self._connection.rollback()
+            dialects.forget_temporary(self._connection, self.staged)
 
 
 def _delete(table: sa.Table, window: Window | None) -> sa.Delete:
