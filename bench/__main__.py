@@ -1,6 +1,7 @@
 """`python -m bench` prints every figure; `--profile` shows where one load spends its time instead."""
 
 import argparse
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -40,6 +41,8 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true", help="profile one load of 200,000 rows instead")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite", help="for --profile")
     options = parser.parse_args()
+    # So that `timeout` or a supervisor ends the servers too, and not only this process.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     print(machine(), flush=True)
     if options.profile:
         profile(options.database)

@@ -9,6 +9,7 @@ import asyncio
 import json
 import socket
 from datetime import date, datetime, timedelta
+from hashlib import blake2b
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -27,7 +28,7 @@ def assignment(number: int) -> dict[str, Any]:
     attempts = number % 6
     made = datetime.combine(DAY, datetime.min.time()) + timedelta(microseconds=number * 431_999)
     return {
-        "id": f"{number * 2_654_435_761 % 16**12:012x}",
+        "id": blake2b(number.to_bytes(8, "big"), digest_size=6).hexdigest(),
         "user": {
             "id": f"{learner * 40_503 + 11_259_375:012x}",
             "email": f"learner.{learner}@example.com",

@@ -62,7 +62,9 @@ class Answer:
     @property
     def excerpt(self) -> str:
         """The first characters of the body, on one line, without the key."""
-        text = " ".join(self.content[:EXCERPT_BYTES].decode("utf-8", "replace").replace(self.key, "***").split())
+        text = " ".join(
+            self.content.replace(self.key.encode(), b"***")[:EXCERPT_BYTES].decode("utf-8", "replace").split()
+        )
         return text[:EXCERPT_CHARACTERS] + ("..." if len(text) > EXCERPT_CHARACTERS else "")
 
     @property
@@ -107,8 +109,9 @@ def error_for(answer: Answer, vendor: "Vendor") -> VendorError:
             status=status,
         )
     if 300 <= status < 400:
+        target = answer.location.replace(answer.key, "***") or "nowhere"
         return Refused(
-            f"{tried} It redirects to {answer.location or 'nowhere'}, which is not followed, so that the key "
+            f"{tried} It redirects to {target}, which is not followed, so that the key "
             f"stays with {vendor.name}; set {vendor.url_setting} to the API's final address.",
             status=status,
         )
@@ -150,7 +153,7 @@ def _number(value: Any) -> float | None:
     """`value` as a number of at least 0, or None."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if 0 <= number < float("inf") else None
 
@@ -158,7 +161,7 @@ def _number(value: Any) -> float | None:
 def _seconds_until(http_date: str, *, now: float) -> float | None:
     try:
         moment = parsedate_to_datetime(http_date)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0.0, (aware - datetime.fromtimestamp(now, UTC)).total_seconds())

@@ -137,7 +137,8 @@ def _page(answer: Any, path: str) -> Page:
         ) from error
     numbers = (page.size, page.total_pages, page.total_count)
     if not isinstance(items, list) or not all(type(number) is int and number >= 0 for number in numbers):
-        raise BadAnswer(f"Exec: GET {path} answered a `data` or `pagination` of another type: {told!r}.")
+        types = {name: type(value).__name__ for name, value in {"data": items, **told}.items()}
+        raise BadAnswer(f"Exec: GET {path} answered a `data` or `pagination` of other types: {types}.")
     return page
 
 
@@ -148,11 +149,13 @@ def _instant(moment: datetime) -> str:
 
 def _segment(identifier: str) -> str:
     """An id as one segment of a path, whatever it contains."""
-    return quote(identifier, safe="")
+    # A segment of dots alone would be folded away, and lead to another operation.
+    return quote(identifier, safe="") if identifier.strip(".") else identifier.replace(".", "%2E")
 
 
 def _id(item: Any) -> Any:
-    return item.get("id") if isinstance(item, dict) else None
+    found = item.get("id") if isinstance(item, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def _user_id(item: Item) -> Any:

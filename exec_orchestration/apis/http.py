@@ -30,6 +30,7 @@ TRIES = 6
 FIRST_DELAY_SECONDS = 0.5
 FIRST_DELAY_AFTER_429_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 75.0
+LONGEST_RESUME_SECONDS = 366 * 86_400.0
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 
 
@@ -178,7 +179,7 @@ class JsonClient:
         return unreachable(answer, self.vendor, tries=TRIES)
 
     def _rate_limited(self, answer: Answer, seconds: float) -> RateLimited:
-        resume_at = datetime.fromtimestamp(self._clock() + seconds, UTC)
+        resume_at = datetime.fromtimestamp(self._clock() + min(seconds, LONGEST_RESUME_SECONDS), UTC)
         return RateLimited(
             f"{self.vendor.name}: {answer.what} came back with {answer.came_back} {answer.where}: the vendor asks to "
             f"wait {seconds:.0f} s, which is longer than a run should hold its place. "

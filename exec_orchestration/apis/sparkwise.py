@@ -60,10 +60,10 @@ class SparkwiseApi:
         operation = self._operations.clusters
         data = self._data(operation, params=_window(start, end))
         items, total = _field(operation, data, "items", list), _field(operation, data, "total", int)
-        distinct = len({str(item.get("clusterId")) if isinstance(item, dict) else id(item) for item in items})
-        if not len(items) == distinct == total:
+        repeated = _repeated(items, "clusterId")
+        if len(items) != total or repeated:
             raise ListingMoved(
-                f"Sparkwise: {operation} answered {len(items)} clusters, {distinct} of them distinct, "
+                f"Sparkwise: {operation} answered {len(items)} clusters, {repeated} of them twice, "
                 f"and a total of {total}."
             )
         yield from items
@@ -76,9 +76,9 @@ class SparkwiseApi:
             raise BadAnswer(
                 f"Sparkwise: {operation} answered {type(data).__name__} where a list of completions belongs."
             )
-        ids = [item.get("id") for item in data if isinstance(item, dict)]
-        if len(set(map(str, ids))) != len(ids):
-            raise ListingMoved(f"Sparkwise: {operation} answered {len(ids)} completions, some of them twice.")
+        repeated = _repeated(data, "id")
+        if repeated:
+            raise ListingMoved(f"Sparkwise: {operation} answered {len(data)} completions, {repeated} of them twice.")
         yield from data
 
     def users(self) -> Iterator[Item]:
@@ -123,6 +123,12 @@ class SparkwiseApi:
             "it was not tried again.",
             status=200,
         )
+
+
+def _repeated(items: list[Any], name: str) -> int:
+    """How many items repeat an id; those without one are rejected downstairs, not counted here."""
+    ids = [item[name] for item in items if isinstance(item, dict) and isinstance(item.get(name), str)]
+    return len(ids) - len(set(ids))
 
 
 def _window(start: datetime, end: datetime) -> dict[str, str]:

@@ -5,6 +5,8 @@ not something to guess at. The reason is worded to follow the field's name: "mus
 """
 
 import json
+import math
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
@@ -15,6 +17,7 @@ from exec_orchestration.tables.declare import UtcInstant
 
 Converter = Callable[[Any], Any]
 
+BARE_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 SMALLEST_INTEGER, LARGEST_INTEGER = -(2**63), 2**63 - 1
 
 
@@ -56,9 +59,13 @@ def to_number(value: Any) -> float:
     """A finite number."""
     if type(value) is not float and type(value) is not int:
         raise ValueError(f"must be a number, not {shown(value)}")
-    if not -1.8e308 < value < 1.8e308:
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
         raise ValueError(f"must be finite, and {shown(value)} is not")
-    return float(value)
+    return number
 
 
 def to_boolean(value: Any) -> bool:
@@ -77,7 +84,7 @@ def to_instant(value: Any) -> datetime:
     if moment.tzinfo is UTC:
         return moment
     if moment.tzinfo is None:
-        if len(value) != len("2026-01-31"):
+        if not BARE_DATE.fullmatch(value):
             raise ValueError(f"must say its zone, such as Z, and {shown(value)} does not")
         return moment.replace(tzinfo=UTC)
     try:

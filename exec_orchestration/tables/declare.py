@@ -83,8 +83,8 @@ def day(name: str, comment: str, **more: Any) -> sa.Column[Any]:
 
 
 def json_text(name: str, comment: str, **more: Any) -> sa.Column[Any]:
-    """A JSON value, null where there is none."""
-    return column(name, sa.JSON(none_as_null=True), comment, **more)
+    """A JSON value, null where there is none; a required one may be JSON's own null."""
+    return column(name, sa.JSON(none_as_null=not more.get("required")), comment, **more)
 
 
 def partition_date(meaning: str, *, key: bool = True) -> sa.Column[Any]:

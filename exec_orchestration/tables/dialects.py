@@ -5,9 +5,12 @@ Any other SQLAlchemy dialect gets the portable `INSERT`.
 """
 
 import json
+import math
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ from exec_orchestration.tables.rows import Row
 Load = Callable[[list[Row]], None]
 
 BUSY_TIMEOUT_MILLISECONDS = 60_000
+IN_MEMORY = (None, "", ":memory:")
 CONNECT_TIMEOUT_SECONDS = 10
 VALID_URLS = "sqlite:///data/warehouse.db or postgresql://user:password@host:5432/database"
 
@@ -31,21 +35,26 @@ def engine_for(url: str) -> Engine:
     try:
         parsed = _with_driver(sa.make_url(url))
         sqlite = parsed.get_backend_name() == "sqlite"
-        if sqlite and parsed.database not in (None, "", ":memory:"):
+        if sqlite and parsed.database not in IN_MEMORY:
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
         # An idle connection may have died with a restart of the server: ask before use. Parameters hold people.
         engine = sa.create_engine(
-            parsed, pool_pre_ping=not sqlite, connect_args=_connect_args(parsed), hide_parameters=True
+            parsed,
+            pool_pre_ping=not sqlite,
+            connect_args=_connect_args(parsed),
+            hide_parameters=True,
+            json_serializer=json_of,
         )
+    except (sa.exc.NoSuchModuleError, ImportError) as error:
+        raise BadSetting(
+            f"WAREHOUSE_URL asks for {parsed.drivername}, whose driver is not installed ({error}); "
+            "PostgreSQL comes with `pip install 'exec_orchestration[postgres]'`, and SQLite is always there; "
+            f"valid is for example {VALID_URLS}."
+        ) from error
     except (sa.exc.ArgumentError, ValueError) as error:
         raise BadSetting(
             "WAREHOUSE_URL cannot be read as a database URL (its text is not repeated here, as it may hold a "
             f"password); valid is for example {VALID_URLS}."
-        ) from error
-    except (sa.exc.NoSuchModuleError, ImportError) as error:
-        raise BadSetting(
-            f"WAREHOUSE_URL asks for {parsed.drivername}, whose driver is not installed ({error}); "
-            "PostgreSQL comes with `pip install 'exec_orchestration[postgres]'`, and SQLite is always there."
         ) from error
     except OSError as error:
         raise BadSetting(f"WAREHOUSE_URL names a file whose folder cannot be made: {error}.") from error
@@ -67,13 +76,22 @@ def _connect_args(url: URL) -> dict[str, Any]:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # The driver is told to leave transactions to us; otherwise it commits before DDL and begins too late.
     connection.isolation_level = None
-    for pragma in (
-        f"busy_timeout={BUSY_TIMEOUT_MILLISECONDS}",
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "cache_size=-16000",
-    ):
+    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MILLISECONDS}", "synchronous=NORMAL", "cache_size=-16000"):
         connection.execute(f"PRAGMA {pragma}")
+    _switch_to_wal(connection)
+
+
+def _switch_to_wal(connection: Any) -> None:
+    """Write-ahead logging, so that readers go on while one writes; a new file may be busy with its first write."""
+    end = time.monotonic() + BUSY_TIMEOUT_MILLISECONDS / 1000
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] not in ("wal", "memory"):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            # This switch alone does not wait for the busy timeout.
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -110,7 +128,7 @@ def keep_other_writers_out(connection: Connection, table: sa.Table) -> None:
 
 def forget_temporary(connection: Connection, table: sa.Table) -> None:
     """Remove a temporary table. SQLite removes a file faster than a table: its connection is closed for good."""
-    if connection.dialect.name == "sqlite":
+    if connection.dialect.name == "sqlite" and connection.engine.url.database not in IN_MEMORY:
         connection.detach()
     else:
         table.drop(connection)
@@ -138,7 +156,7 @@ def bulk_loader(connection: Connection, table: sa.Table, *, last: Any) -> Load:
 def _sqlite_loader(connection: Connection, table: sa.Table, last: Any) -> Load:
     # The statement is SQLAlchemy's own; only its processing of each value is left out.
     statement = str(table.insert().compile(dialect=connection.dialect))
-    stored = _storing(table, last, {UtcInstant: _sqlite_instant, sa.Date: date.isoformat, sa.JSON: json.dumps})
+    stored = _storing(table, last, {UtcInstant: _sqlite_instant, sa.Date: date.isoformat, sa.JSON: json_of})
 
     def load(batch: list[Row]) -> None:
         # One transaction over all batches: it holds no lock, as long as only the temporary table is written.
@@ -153,7 +171,7 @@ def _sqlite_loader(connection: Connection, table: sa.Table, last: Any) -> Load:
 def _copy_loader(connection: Connection, table: sa.Table, last: Any) -> Load:
     statement = f"COPY {connection.dialect.identifier_preparer.format_table(table)} FROM STDIN (FORMAT BINARY)"
     types = [_copy_type(column.type) for column in table.columns]
-    stored = _storing(table, last, {sa.JSON: json.dumps})
+    stored = _storing(table, last, {sa.JSON: json_of})
 
     def load(batch: list[Row]) -> None:
         connection.execute(sa.text("SELECT 1"))  # opens the transaction that the COPY belongs to
@@ -208,4 +226,20 @@ def _storing(table: sa.Table, last: Any, changes: dict[type, Callable[[Any], Any
 @lru_cache(maxsize=4096)
 def _sqlite_instant(moment: datetime) -> str:
     """`2026-01-31 23:59:59.000000`, as SQLAlchemy writes an instant in UTC to SQLite."""
-    return moment.isoformat(" ", "microseconds")[:26]
+    return moment.astimezone(UTC).isoformat(" ", "microseconds")[:26]
+
+
+def json_of(value: Any) -> str:
+    """JSON that every database takes: numbers that are not finite, which JSON has no word for, become strings."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_finite(each) for each in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -18,7 +18,11 @@ def observations(
 
     `listed` holds assignments as `exec_assignments` does. The three belong into one transaction, in this order.
     """
-    return _close_changed(listed, observed_at), _refresh_unchanged(listed), _open_new(listed, observed_at, run_id)
+    return (
+        _close_changed(listed, observed_at),
+        _refresh_unchanged(listed, observed_at),
+        _open_new(listed, observed_at, run_id),
+    )
 
 
 def _close_changed(listed: sa.FromClause, observed_at: datetime) -> sa.Update:
@@ -35,12 +39,13 @@ def _close_changed(listed: sa.FromClause, observed_at: datetime) -> sa.Update:
     )
 
 
-def _refresh_unchanged(listed: sa.FromClause) -> sa.Update:
+def _refresh_unchanged(listed: sa.FromClause, observed_at: datetime) -> sa.Update:
     return (
         history.update()
         .where(
             history.c.assignment_id == listed.c.id,
             history.c.observed_to.is_(None),
+            history.c.observed_from <= observed_at,
             history.c.status == listed.c.status,
             sa.or_(
                 history.c.attempt_count != listed.c.attempt_count,

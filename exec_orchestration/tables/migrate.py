@@ -13,6 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection, Engine
 
+from exec_orchestration.errors import WarehouseError
 from exec_orchestration.tables import dialects
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -33,13 +34,24 @@ def migrate(engine: Engine) -> None:
 
 
 def _is_current(connection: Connection) -> bool:
-    return MigrationContext.configure(connection).get_current_revision() == _head()
+    found = MigrationContext.configure(connection).get_current_revision()
+    if found is not None and found not in _revisions():
+        raise WarehouseError(
+            f"The warehouse's schema is of revision {found}, which this version of exec_orchestration does not know: "
+            "a newer version has been here. Install that version, or use another WAREHOUSE_URL; nothing was changed."
+        )
+    return found == _head()
 
 
 def _lock(connection: Connection) -> None:
     """Keep other processes out until this transaction ends; SQLite's write transaction does so already."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK_NUMBER)))
+
+
+@cache
+def _revisions() -> frozenset[str]:
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
 @cache

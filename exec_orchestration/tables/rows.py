@@ -79,7 +79,7 @@ def read_rows(
     for item in items:
         try:
             row = reader.row(item)
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, OverflowError):
             reading.reject(reader.rejected(item))
             reader.flags.clear()
             continue
@@ -152,7 +152,10 @@ class _Reader:
         if not isinstance(item, dict):
             return RejectedRow(f"a row must be an object, not {shown(item)}", item, self._template_day())
         reasons = list(self._reasons(item))
-        return RejectedRow("; ".join(reasons) or "the row does not fit its table", item, self._day_of(item))
+        day = self._day_of(item)
+        if self._cut and day is None and not any(self._tells_day(reason) for reason in reasons):
+            reasons.append(f"{self._cut.column} must be present and within the calendar: it tells the partition")
+        return RejectedRow("; ".join(reasons) or "the row does not fit its table", item, day)
 
     def _reasons(self, item: dict[str, Any]) -> Iterator[str]:
         for each in self._fields:
@@ -170,8 +173,14 @@ class _Reader:
                     each.convert(value)
             except (ValueError, TypeError, AttributeError) as error:
                 yield f"{'.'.join(each.path)} {error}"
-        if self._cut and not any(each.column.name == self._cut.column and each.required for each in self._fields):
-            yield f"{self._cut.column} must be present: it tells the partition"
+
+    def _tells_day(self, reason: str) -> bool:
+        """True for a reason about the value that the partition is cut by."""
+        return any(
+            reason.startswith(each.path[0] + " ")
+            for each in self._fields
+            if self._cut and each.column.name == self._cut.column
+        )
 
     def _day_of(self, item: dict[str, Any]) -> date | None:
         """The partition of a rejected item, where it can be read."""
@@ -179,10 +188,10 @@ class _Reader:
             return self._template_day()
         source = next(each for each in self._fields if each.column.name == self._cut.column)
         try:
-            moment = source.convert(item.get(source.path[0]))
-        except ValueError:
+            moment: datetime = source.convert(item.get(source.path[0]))
+            return moment.astimezone(self._cut.zone).date()
+        except (ValueError, OverflowError):
             return None
-        return moment.astimezone(self._cut.zone).date() if isinstance(moment, datetime) else None
 
     def _template_day(self) -> date | None:
         day = self._template[self._names.index(PARTITION)] if PARTITION in self._names else None

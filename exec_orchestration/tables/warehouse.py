@@ -46,7 +46,7 @@ class Warehouse:
 
     def __init__(self, url: str) -> None:
         self.engine = dialects.engine_for(url)
-        self.name = self.engine.url.render_as_string(hide_password=True)
+        self.name = self.engine.url.set(query={}).render_as_string(hide_password=True)
         # Bulk loads speak to the driver itself, whose errors SQLAlchemy then does not wrap.
         self._driver_error: type[Exception] = self.engine.dialect.loaded_dbapi.Error
 
@@ -103,7 +103,8 @@ class Warehouse:
     def frame(self, query: sa.Select[Any]) -> pd.DataFrame:
         """The result of a query as a frame: for previews and reports, never for loads."""
         with self._guarded("read"), self.engine.connect() as connection:
-            return pd.read_sql_query(query, connection)
+            result = connection.execute(query)
+            return pd.DataFrame(result.all(), columns=list(result.keys()))
 
     @contextmanager
     def _guarded(self, doing: str) -> Iterator[None]:

@@ -235,7 +235,6 @@ def test_a_limit_that_stays_ends_as_rate_limited(script: Any, client_of: ClientO
 
 
 @pytest.mark.parametrize("wait", [10**15, 10**12])
-@pytest.mark.xfail(strict=True, reason="datetime.fromtimestamp raises ValueError for a resume_at past the year 9999")
 def test_an_absurd_wait_is_an_error_of_ours(script: Any, client_of: ClientOf, wait: int) -> None:
     """A wait of a million years, such as a unit taken wrongly, still ends as RateLimited."""
     failure(client_of(script(PLACES["body"](wait))), RateLimited)

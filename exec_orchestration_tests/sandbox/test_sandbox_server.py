@@ -27,9 +27,9 @@ def server() -> Iterator[tuple["subprocess.Popen[str]", dict[str, str]]]:
     ) as process:
         assert process.stdout is not None
         try:
-            lines = [process.stdout.readline().strip() for _ in range(3)]
-            assert lines[2] == "ready"
-            yield process, dict(line.split("=", 1) for line in lines[:2])
+            lines = [process.stdout.readline().strip() for _ in range(5)]
+            assert lines[4] == "ready"
+            yield process, dict(line.split("=", 1) for line in lines[:4])
         finally:
             process.kill()
 
