@@ -39,7 +39,7 @@ def test_the_process_serves_and_leaves_in_good_order(
 ) -> None:
     """The printed addresses answer, the options hold, a hang-up breaks the connection, SIGTERM ends with 0."""
     process, settings = server
-    assert set(settings) == {"EXEC_API_URL", "SPARKWISE_API_URL"}
+    assert set(settings) == {"EXEC_API_URL", "EXEC_API_KEY", "SPARKWISE_API_URL", "SPARKWISE_API_KEY"}
     origin = settings["EXEC_API_URL"].removesuffix("/exec/rest/v1")
     assert origin.startswith("http://127.0.0.1:")
     with httpx.Client(headers=AUTHORIZED, timeout=10) as client:
