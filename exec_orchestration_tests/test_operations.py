@@ -10,8 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from exec_orchestration.apis.exec_com import ExecApi
-from exec_orchestration.apis.http import JsonClient, Vendor
+from exec_orchestration.apis.http import JsonClient
 from exec_orchestration.apis.sparkwise import SparkwiseApi
+from exec_orchestration.apis.vendor import Vendor
 from exec_orchestration.tables import exec_com, sparkwise
 from exec_orchestration.tables.rows import Day, DayOf, Reading, read_rows
 from exec_orchestration.tables.warehouse import Warehouse, Window

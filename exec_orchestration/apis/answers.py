@@ -7,14 +7,10 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from exec_orchestration.apis.vendor import Vendor
 from exec_orchestration.errors import KeyRefused, Refused, UnknownResource, Unreachable, VendorError
-
-if TYPE_CHECKING:
-    import httpx
-
-    from exec_orchestration.apis.http import Vendor
 
 EXCERPT_CHARACTERS = 200
 EXCERPT_BYTES = 4_000
@@ -33,27 +29,6 @@ class Answer:
     location: str = ""
     retry_after_header: str | None = None
     problem: str = ""
-
-    @classmethod
-    def received(cls, request: "httpx.Request", response: "httpx.Response", *, key: str) -> "Answer":
-        """The answer that a response holds; the vendor's request id goes before ours."""
-        headers = response.headers
-        return cls(
-            what=described(request),
-            request_id=headers.get("x-request-id") or headers.get("request-id") or request.headers["X-Request-Id"],
-            key=key,
-            status=response.status_code,
-            content=response.content,
-            content_type=headers.get("content-type", "").partition(";")[0],
-            location=headers.get("location", ""),
-            retry_after_header=headers.get("retry-after"),
-        )
-
-    @classmethod
-    def lost(cls, request: "httpx.Request", error: Exception, *, key: str) -> "Answer":
-        """The answer that never came, or broke off."""
-        problem = f"{type(error).__name__}: {error}".rstrip(": ").replace(key, "***")
-        return cls(what=described(request), request_id=request.headers["X-Request-Id"], key=key, problem=problem)
 
     @property
     def is_success(self) -> bool:
@@ -91,12 +66,7 @@ class Answer:
             return None
 
 
-def described(request: "httpx.Request") -> str:
-    """`GET /scenarios?page=1`: the request as a person would name it; keys travel in headers, never here."""
-    return f"{request.method} {request.url.raw_path.decode('ascii')}"
-
-
-def error_for(answer: Answer, vendor: "Vendor") -> VendorError:
+def error_for(answer: Answer, vendor: Vendor) -> VendorError:
     """The error for a status that no retry can mend."""
     status = answer.status or 0
     tried = f"{vendor.name}: {answer.what} came back with {answer.came_back} {answer.where}."
@@ -122,7 +92,7 @@ def error_for(answer: Answer, vendor: "Vendor") -> VendorError:
     )
 
 
-def unreachable(answer: Answer, vendor: "Vendor", *, tries: int) -> Unreachable:
+def unreachable(answer: Answer, vendor: Vendor, *, tries: int) -> Unreachable:
     """The error after the last try."""
     return Unreachable(
         f"{vendor.name}: {answer.what} was tried {tries} times; the last try came back with {answer.came_back} "

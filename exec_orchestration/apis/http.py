@@ -13,7 +13,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,7 +21,11 @@ import httpx
 
 from exec_orchestration.apis.answers import Answer, error_for, retry_after_seconds, unreachable
 from exec_orchestration.apis.budget import MINUTE_SECONDS, seconds_until_turn
+from exec_orchestration.apis.vendor import Vendor, is_loopback
 from exec_orchestration.errors import BadAnswer, RateLimited
+
+# What a client may be given instead of the network.
+Transport = httpx.BaseTransport
 
 log = logging.getLogger(__name__)
 
@@ -32,25 +36,6 @@ FIRST_DELAY_AFTER_429_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 75.0
 LONGEST_RESUME_SECONDS = 366 * 86_400.0
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Vendor:
-    """Who is on the other side: a name for messages, a base URL, a key and the header that carries it.
-
-    `retry_after_unit_seconds` is what one unit of the vendor's `retry_after` means; `key_setting` and `url_setting`
-    name the settings to look at when the vendor refuses.
-    """
-
-    name: str
-    base_url: str
-    key: str = field(repr=False)
-    key_header: str
-    key_prefix: str = ""
-    key_setting: str
-    url_setting: str
-    requests_per_minute: int = 0
-    retry_after_unit_seconds: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -76,7 +61,7 @@ class JsonClient:
         self,
         vendor: Vendor,
         *,
-        transport: httpx.BaseTransport | None = None,
+        transport: Transport | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -137,8 +122,8 @@ class JsonClient:
                 response = self._http.send(request)
             except (httpx.TransportError, httpx.DecodingError) as error:
                 log.info("%s %s: %s", request.method, request.url.path, type(error).__name__)
-                return Answer.lost(request, error, key=self.vendor.key)
-        return Answer.received(request, response, key=self.vendor.key)
+                return lost(request, error, key=self.vendor.key)
+        return received(request, response, key=self.vendor.key)
 
     def _decoded(self, answer: Answer) -> Any:
         if not answer.is_success:
@@ -156,13 +141,13 @@ class JsonClient:
     def _wait_before_retry(self, answer: Answer, attempt: int) -> None:
         """Wait as the vendor says, or else with exponential backoff; raise RateLimited where that is too long."""
         asked = retry_after_seconds(answer, now=self._clock(), unit_seconds=self.vendor.retry_after_unit_seconds)
-        if asked is None:
+        if not asked:
             first = FIRST_DELAY_AFTER_429_SECONDS if answer.status == 429 else FIRST_DELAY_SECONDS
             delay = first * 2 ** (attempt - 1) * random.uniform(1.0, 1.2)
         else:
             delay = asked
         if delay > LONGEST_WAIT_SECONDS:
-            raise self._rate_limited(answer, delay)
+            raise self._rate_limited(answer, delay, why="longer than a run should hold its place")
         with self._lock:
             self._traffic = Traffic(
                 self._traffic.requests, self._traffic.retries + 1, self._traffic.waited_seconds + delay
@@ -175,14 +160,14 @@ class JsonClient:
     def _given_up(self, answer: Answer) -> Exception:
         if answer.status == 429:
             asked = retry_after_seconds(answer, now=self._clock(), unit_seconds=self.vendor.retry_after_unit_seconds)
-            return self._rate_limited(answer, asked if asked is not None else MINUTE_SECONDS)
+            return self._rate_limited(answer, asked or MINUTE_SECONDS, why=f"after {TRIES} tries that all ended so")
         return unreachable(answer, self.vendor, tries=TRIES)
 
-    def _rate_limited(self, answer: Answer, seconds: float) -> RateLimited:
+    def _rate_limited(self, answer: Answer, seconds: float, *, why: str) -> RateLimited:
         resume_at = datetime.fromtimestamp(self._clock() + min(seconds, LONGEST_RESUME_SECONDS), UTC)
         return RateLimited(
             f"{self.vendor.name}: {answer.what} came back with {answer.came_back} {answer.where}: the vendor asks to "
-            f"wait {seconds:.0f} s, which is longer than a run should hold its place. "
+            f"wait {seconds:.0f} s, {why}. "
             f"Run this again at {resume_at:%Y-%m-%d %H:%M} UTC or later; nothing was replaced.",
             resume_at=resume_at,
         )
@@ -217,6 +202,27 @@ class JsonClient:
             self._sleep(wait)
 
 
-def is_loopback(host: str) -> bool:
-    """True for localhost, 127.0.0.0/8 and ::1: the only hosts that may be asked over plain http."""
-    return host in {"localhost", "::1"} or (host.startswith("127.") and host.replace(".", "").isdigit())
+def received(request: httpx.Request, response: httpx.Response, *, key: str) -> Answer:
+    """The answer that a response holds; the vendor's request id goes before ours."""
+    headers = response.headers
+    return Answer(
+        what=described(request),
+        request_id=headers.get("x-request-id") or headers.get("request-id") or request.headers["X-Request-Id"],
+        key=key,
+        status=response.status_code,
+        content=response.content,
+        content_type=headers.get("content-type", "").partition(";")[0],
+        location=headers.get("location", ""),
+        retry_after_header=headers.get("retry-after"),
+    )
+
+
+def lost(request: httpx.Request, error: Exception, *, key: str) -> Answer:
+    """The answer that never came, or broke off."""
+    problem = f"{type(error).__name__}: {error}".rstrip(": ").replace(key, "***")
+    return Answer(what=described(request), request_id=request.headers["X-Request-Id"], key=key, problem=problem)
+
+
+def described(request: httpx.Request) -> str:
+    """`GET /scenarios?page=1`: the request as a person would name it; keys travel in headers, never here."""
+    return f"{request.method} {request.url.raw_path.decode('ascii')}"

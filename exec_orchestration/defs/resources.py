@@ -11,12 +11,12 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 import dagster as dg
-import httpx
 
 from exec_orchestration.apis.exec_com import ExecApi
-from exec_orchestration.apis.http import JsonClient, Vendor
+from exec_orchestration.apis.http import JsonClient, Transport
 from exec_orchestration.apis.paging import Item, read_settled
 from exec_orchestration.apis.sparkwise import Operations, SparkwiseApi
+from exec_orchestration.apis.vendor import Vendor
 from exec_orchestration.defs import settings
 from exec_orchestration.defs.settings import Environment
 from exec_orchestration.errors import BadAnswer, BadSetting
@@ -26,7 +26,7 @@ from exec_orchestration.tables.warehouse import Warehouse
 class ExecResource:
     """Exec, as the environment describes it. Scenarios and skills are listed once a run, whoever asks."""
 
-    def __init__(self, environment: Environment, *, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, environment: Environment, *, transport: Transport | None = None) -> None:
         self._environment = environment
         self._transport = transport
 
@@ -86,7 +86,7 @@ class ExecResource:
 class SparkwiseResource:
     """Sparkwise, as the environment describes it."""
 
-    def __init__(self, environment: Environment, *, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, environment: Environment, *, transport: Transport | None = None) -> None:
         self._environment = environment
         self._transport = transport
 

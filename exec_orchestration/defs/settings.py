@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from exec_orchestration.apis.exec_com import check_key
-from exec_orchestration.apis.http import is_loopback
 from exec_orchestration.apis.sparkwise import Operation
+from exec_orchestration.apis.vendor import is_loopback
 from exec_orchestration.errors import BadSetting
 
 Value = TypeVar("Value")

@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from exec_orchestration.apis.exec_com import ExecApi
-from exec_orchestration.apis.http import JsonClient, Vendor
+from exec_orchestration.apis.http import JsonClient
 from exec_orchestration.apis.sparkwise import SparkwiseApi
+from exec_orchestration.apis.vendor import Vendor
 
 KEY = "exec_live_" + "S3cretS3cretS3cretS3cretS3cretS3cretS3cr"
 START = 1_770_000_000.0

@@ -5,8 +5,10 @@ from typing import Any
 import httpx
 import pytest
 
-from exec_orchestration.apis.answers import EXCERPT_CHARACTERS, Answer, described, error_for, retry_after_seconds
-from exec_orchestration.apis.http import Vendor
+from exec_orchestration.apis.answers import EXCERPT_CHARACTERS, Answer, error_for, retry_after_seconds
+from exec_orchestration.apis.http import described
+from exec_orchestration.apis.http import lost as lost_answer
+from exec_orchestration.apis.vendor import Vendor
 from exec_orchestration.errors import KeyRefused, Refused, UnknownResource
 
 KEY = "exec_live_" + "S3cret0000" * 4
@@ -154,9 +156,9 @@ def test_an_answer_hides_the_key_from_its_repr() -> None:
 def test_a_lost_answer_says_how_without_the_key() -> None:
     """The connection error's class and text, with stars for the key."""
     request = httpx.Request("GET", "https://x.example/a?b=1", headers={"X-Request-Id": "ours"})
-    lost = Answer.lost(request, httpx.ConnectError(f"refused {KEY}"), key=KEY)
+    lost = lost_answer(request, httpx.ConnectError(f"refused {KEY}"), key=KEY)
     assert (lost.status, lost.came_back, lost.where) == (None, "ConnectError: refused ***", "[request id ours]")
-    assert Answer.lost(request, httpx.ReadTimeout(""), key=KEY).came_back == "ReadTimeout"
+    assert lost_answer(request, httpx.ReadTimeout(""), key=KEY).came_back == "ReadTimeout"
 
 
 def test_a_request_is_described_by_verb_path_and_query() -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from exec_orchestration.apis.http import LONGEST_WAIT_SECONDS, RETRIED_STATUSES, TRIES, JsonClient, Vendor, is_loopback
+from exec_orchestration.apis.http import LONGEST_WAIT_SECONDS, RETRIED_STATUSES, TRIES, JsonClient
+from exec_orchestration.apis.vendor import Vendor, is_loopback
 from exec_orchestration.errors import (
     BadAnswer,
     ExecOrchestrationError,

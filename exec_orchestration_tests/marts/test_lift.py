@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exec_orchestration.apis.exec_com import ExecApi
-from exec_orchestration.apis.http import JsonClient, Vendor
+from exec_orchestration.apis.http import JsonClient
+from exec_orchestration.apis.vendor import Vendor
 from exec_orchestration.marts.lift import learner_lift, scenario_lift
 from exec_orchestration.marts.ranks import rank_distribution
 from exec_orchestration.sandbox.world import World

@@ -1,0 +1,27 @@
+"""Who is on the other side: a vendor as a value. Nothing is sent here."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vendor:
+    """Who is on the other side: a name for messages, a base URL, a key and the header that carries it.
+
+    `retry_after_unit_seconds` is what one unit of the vendor's `retry_after` means; `key_setting` and `url_setting`
+    name the settings to look at when the vendor refuses.
+    """
+
+    name: str
+    base_url: str
+    key: str = field(repr=False)
+    key_header: str
+    key_prefix: str = ""
+    key_setting: str
+    url_setting: str
+    requests_per_minute: int = 0
+    retry_after_unit_seconds: float = 1.0
+
+
+def is_loopback(host: str) -> bool:
+    """True for localhost, 127.0.0.0/8 and ::1: the only hosts that may be asked over plain http."""
+    return host in {"localhost", "::1"} or (host.startswith("127.") and host.replace(".", "").isdigit())
