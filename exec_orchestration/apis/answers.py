@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from exec_orchestration.apis.vendor import Vendor
-from exec_orchestration.errors import KeyRefused, Refused, UnknownResource, Unreachable, VendorError
+from exec_orchestration.errors import BadAnswer, KeyRefused, Refused, UnknownResource, Unreachable, VendorError
 
 EXCERPT_CHARACTERS = 200
 EXCERPT_BYTES = 4_000
@@ -64,6 +64,19 @@ class Answer:
             return json.loads(self.content)
         except (ValueError, RecursionError):
             return None
+
+
+def as_it_is(payload: Any, _answer: Answer) -> Any:
+    """The decoded JSON, whatever its shape."""
+    return payload
+
+
+def other_shape(vendor: str, answer: Answer, problem: str, *, setting: str) -> BadAnswer:
+    """The error for JSON that is not of the shape that the contract promises."""
+    return BadAnswer(
+        f"{vendor}: {answer.what} came back with status {answer.status} and JSON of another shape {answer.where}: "
+        f"{problem}. Check {setting}, or report the change of the API; nothing was replaced."
+    )
 
 
 def error_for(answer: Answer, vendor: Vendor) -> VendorError:

@@ -6,14 +6,16 @@ Nothing here shapes a row or stores one. Paths, parameters and what identifies a
 
 import re
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
 
+from exec_orchestration.apis.answers import Answer, other_shape
 from exec_orchestration.apis.http import JsonClient
+from exec_orchestration.apis.instants import utc_text
 from exec_orchestration.apis.paging import Item, Page, read_pages, read_settled
-from exec_orchestration.errors import BadAnswer, BadSetting
+from exec_orchestration.errors import BadSetting
 
 PAGE_SIZE = 100
 SYSTEM_DOMAIN = "@exec.com"
@@ -83,10 +85,7 @@ class ExecApi:
     def scenario_summary(self, scenario_id: str, *, start: datetime, end: datetime) -> Item:
         """The scenario's totals over the window, as Exec computes them."""
         path = f"/scenarios/{_segment(scenario_id)}/analytics/summary"
-        answer = self.client.get(path, {**self._window(start, end), **self._people()})
-        summary = answer.get("data", answer) if isinstance(answer, dict) else answer
-        if not isinstance(summary, dict):
-            raise BadAnswer(f"Exec: GET {path} answered {type(answer).__name__} where one object belongs.")
+        summary: Item = self.client.get(path, {**self._window(start, end), **self._people()}, read=_summary)
         return summary
 
     def assignments(self) -> Iterator[Item]:
@@ -97,7 +96,7 @@ class ExecApi:
         """Each person's proficiency in the skill, counting everything before the instant `as_of`."""
         return self._list(
             f"/skills/{_segment(skill_id)}/proficiency",
-            {"end_date": _instant(as_of - self._end_step), **self._people()},
+            {"end_date": utc_text(as_of - self._end_step), **self._people()},
             key=_user_id,
         )
 
@@ -106,7 +105,7 @@ class ExecApi:
         return self._list("/sessions", {"sorting": "created_at", **self._window(start, end), **self._people()})
 
     def _window(self, start: datetime, end: datetime) -> dict[str, str]:
-        return {"start_date": _instant(start), "end_date": _instant(end - self._end_step)}
+        return {"start_date": utc_text(start), "end_date": utc_text(end - self._end_step)}
 
     def _people(self) -> dict[str, str]:
         return {"exclude_system_users": "true"} if self._exclude_system_users else {}
@@ -120,31 +119,32 @@ class ExecApi:
     ) -> Iterator[Item]:
         def fetch(number: int) -> Page:
             query = {**(parameters or {}), "page": number + 1, "page_size": PAGE_SIZE}
-            return _page(self.client.get(path, query), path)
+            page: Page = self.client.get(path, query, read=_page)
+            return page
 
         return read_pages(fetch, key=key, what=f"Exec: GET {path}", concurrency=self._concurrency)
 
 
-def _page(answer: Any, path: str) -> Page:
+def _page(payload: Any, answer: Answer) -> Page:
     """The page that an answer holds; raises BadAnswer where it is not a list with its pagination."""
     try:
-        items, told = answer["data"], answer["pagination"]
+        items, told = payload["data"], payload["pagination"]
         page = Page(items, told.get("page_size", PAGE_SIZE), told["total_pages"], told["total_count"])
     except (TypeError, KeyError, AttributeError) as error:
-        raise BadAnswer(
-            f"Exec: GET {path} answered JSON without `data` and `pagination` ({error!r}); "
-            "check EXEC_API_URL, or report the change of the API."
-        ) from error
+        raise other_shape("Exec", answer, "it has no `data` with its `pagination`", setting="EXEC_API_URL") from error
     numbers = (page.size, page.total_pages, page.total_count)
     if not isinstance(items, list) or not all(type(number) is int and number >= 0 for number in numbers):
         types = {name: type(value).__name__ for name, value in {"data": items, **told}.items()}
-        raise BadAnswer(f"Exec: GET {path} answered a `data` or `pagination` of other types: {types}.")
+        raise other_shape("Exec", answer, f"`data` or `pagination` hold other types: {types}", setting="EXEC_API_URL")
     return page
 
 
-def _instant(moment: datetime) -> str:
-    """`2026-01-31T23:59:59.999999Z`; fractions only where there are any."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+def _summary(payload: Any, answer: Answer) -> Item:
+    """The one object that an answer holds, bare or as `data`."""
+    summary = payload.get("data", payload) if isinstance(payload, dict) else payload
+    if not isinstance(summary, dict):
+        raise other_shape("Exec", answer, f"{type(payload).__name__} where one object belongs", setting="EXEC_API_URL")
+    return summary
 
 
 def _segment(identifier: str) -> str:

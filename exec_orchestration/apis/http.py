@@ -19,13 +19,14 @@ from typing import Any
 
 import httpx
 
-from exec_orchestration.apis.answers import Answer, error_for, retry_after_seconds, unreachable
+from exec_orchestration.apis.answers import Answer, as_it_is, error_for, retry_after_seconds, unreachable
 from exec_orchestration.apis.budget import MINUTE_SECONDS, seconds_until_turn
 from exec_orchestration.apis.vendor import Vendor, is_loopback
 from exec_orchestration.errors import BadAnswer, RateLimited
 
 # What a client may be given instead of the network.
 Transport = httpx.BaseTransport
+Read = Callable[[Any, Answer], Any]
 
 log = logging.getLogger(__name__)
 
@@ -91,14 +92,23 @@ class JsonClient:
         """Give the connections back."""
         self._http.close()
 
-    def get(self, path: str, params: Mapping[str, Any]) -> Any:
-        """The decoded answer to `GET path`; parameters that are None are left out."""
-        return self.send("GET", path, params=params)
+    def get(self, path: str, params: Mapping[str, Any], *, read: Read = as_it_is) -> Any:
+        """What `read` makes of the answer to `GET path`; parameters that are None are left out."""
+        return self.send("GET", path, params=params, read=read)
 
-    def send(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, body: Any = None) -> Any:
-        """The decoded answer to one request, after as many tries as 408, 429, 5xx and connection errors ask for.
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        read: Read = as_it_is,
+    ) -> Any:
+        """What `read` makes of one answer, after as many tries as 408, 429, 5xx and connection errors ask for.
 
-        Raises VendorError: Unreachable, Refused (KeyRefused, UnknownResource), RateLimited or BadAnswer.
+        `read` takes the decoded JSON and the answer that it came in, for an error to name. Raises VendorError:
+        Unreachable, Refused (KeyRefused, UnknownResource), RateLimited or BadAnswer.
         """
         query = {name: value for name, value in (params or {}).items() if value is not None}
         request = (
@@ -110,7 +120,7 @@ class JsonClient:
         for attempt in range(1, TRIES + 1):
             answer = self._try(request)
             if answer.status is not None and answer.status not in RETRIED_STATUSES:
-                return self._decoded(answer)
+                return read(self._decoded(answer), answer)
             if attempt < TRIES:
                 self._wait_before_retry(answer, attempt)
         raise self._given_up(answer)

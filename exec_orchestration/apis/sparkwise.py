@@ -6,16 +6,19 @@ with defaults (`Operations`), set in the environment. Windows are half-open `[st
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from exec_orchestration.apis.http import JsonClient
+from exec_orchestration.apis.answers import Answer, other_shape
+from exec_orchestration.apis.http import JsonClient, Read
+from exec_orchestration.apis.instants import utc_text
 from exec_orchestration.apis.paging import Item, Page, read_pages
-from exec_orchestration.errors import BadAnswer, ListingMoved, Refused
+from exec_orchestration.errors import ListingMoved, Refused
 
 PAGE_SIZE = 200
 BATCH_SIZE = 200
+URL_SETTING = "SPARKWISE_API_URL"
 
 
 @dataclass(frozen=True)
@@ -57,40 +60,19 @@ class SparkwiseApi:
 
     def clusters(self, *, start: datetime, end: datetime) -> Iterator[Item]:
         """Every cluster created in the window; the rows themselves do not say when."""
-        operation = self._operations.clusters
-        data = self._data(operation, params=_window(start, end))
-        items, total = _field(operation, data, "items", list), _field(operation, data, "total", int)
-        repeated = _repeated(items, "clusterId")
-        if len(items) != total or repeated:
-            raise ListingMoved(
-                f"Sparkwise: {operation} answered {len(items)} clusters, {repeated} of them twice, "
-                f"and a total of {total}."
-            )
-        yield from items
+        yield from self._send(self._operations.clusters, _clusters, params=_window(start, end))
 
     def completions(self, *, start: datetime, end: datetime) -> Iterator[Item]:
         """Every participation in a session that took place in the window."""
-        operation = self._operations.completions
-        data = self._data(operation, params=_window(start, end))
-        if not isinstance(data, list):
-            raise BadAnswer(
-                f"Sparkwise: {operation} answered {type(data).__name__} where a list of completions belongs."
-            )
-        repeated = _repeated(data, "id")
-        if repeated:
-            raise ListingMoved(f"Sparkwise: {operation} answered {len(data)} completions, {repeated} of them twice.")
-        yield from data
+        yield from self._send(self._operations.completions, _completions, params=_window(start, end))
 
     def users(self) -> Iterator[Item]:
         """Every user account, active or not."""
         operation = self._operations.users
 
         def fetch(number: int) -> Page:
-            data = self._data(operation, params={"page": number, "pageSize": PAGE_SIZE})
-            size = data.get("size", PAGE_SIZE) if isinstance(data, dict) else PAGE_SIZE
-            items = _field(operation, data, "items", list)
-            pages, total = _field(operation, data, "totalPages", int), _field(operation, data, "total", int)
-            return Page(items, size if type(size) is int and size > 0 else PAGE_SIZE, pages, total)
+            page: Page = self._send(operation, _users_page, params={"page": number, "pageSize": PAGE_SIZE})
+            return page
 
         return read_pages(fetch, key=itemgetter("id"), what=f"Sparkwise: {operation}", concurrency=1)
 
@@ -105,24 +87,75 @@ class SparkwiseApi:
     def _write(self, operation: Operation, users: Sequence[Mapping[str, Any]]) -> BatchAnswer:
         if not 1 <= len(users) <= BATCH_SIZE:
             raise ValueError(f"{operation}: a batch holds 1 to {BATCH_SIZE} users, not {len(users)}")
-        data = self._data(operation, body={"users": [dict(user) for user in users]})
-        return BatchAnswer(_field(operation, data, "success", list), _field(operation, data, "failed", list))
+        batch: BatchAnswer = self._send(operation, _batch, body={"users": [dict(user) for user in users]})
+        return batch
 
-    def _data(self, operation: Operation, *, params: Mapping[str, Any] | None = None, body: Any = None) -> Any:
-        """The payload of an answer: bare, or inside `{success, data, error}`; raises Refused on `success: false`."""
-        answer = self.client.send(operation.method, operation.path, params=params, body=body)
-        if not isinstance(answer, dict) or "success" not in answer:
-            return answer
-        if answer["success"] is True:
-            return answer.get("data")
-        error = answer.get("error")
-        said = error.get("message") if isinstance(error, dict) else error
-        said = str(said).replace(self.client.vendor.key, "***")
-        raise Refused(
-            f"Sparkwise: {operation} was refused: {said}. Compare the request with the vendor's reference; "
-            "it was not tried again.",
-            status=200,
+    def _send(
+        self, operation: Operation, read: Read, *, params: Mapping[str, Any] | None = None, body: Any = None
+    ) -> Any:
+        def unwrapped(payload: Any, answer: Answer) -> Any:
+            return read(_unwrapped(payload, answer), answer)
+
+        return self.client.send(operation.method, operation.path, params=params, body=body, read=unwrapped)
+
+
+def _unwrapped(payload: Any, answer: Answer) -> Any:
+    """The data of an answer: bare, or inside `{success, data, error}`; raises Refused on `success: false`."""
+    if not isinstance(payload, dict) or "success" not in payload:
+        return payload
+    if payload["success"] is True:
+        return payload.get("data")
+    error = payload.get("error")
+    said = str(error.get("message") if isinstance(error, dict) else error).replace(answer.key, "***")
+    raise Refused(
+        f"Sparkwise: {answer.what} was refused {answer.where}: {said}. "
+        "Compare the request with the vendor's reference; it was not tried again.",
+        status=answer.status or 0,
+    )
+
+
+def _clusters(data: Any, answer: Answer) -> list[Any]:
+    items, total = _field(data, "items", list, answer), _field(data, "total", int, answer)
+    repeated = _repeated(items, "clusterId")
+    if len(items) != total or repeated:
+        raise ListingMoved(
+            f"Sparkwise: {answer.what} answered {len(items)} clusters, {repeated} of them twice, "
+            f"and a total of {total} {answer.where}."
         )
+    return list(items)
+
+
+def _completions(data: Any, answer: Answer) -> list[Any]:
+    if not isinstance(data, list):
+        raise other_shape(
+            "Sparkwise", answer, f"{type(data).__name__} where a list of completions belongs", setting=URL_SETTING
+        )
+    repeated = _repeated(data, "id")
+    if repeated:
+        raise ListingMoved(
+            f"Sparkwise: {answer.what} answered {len(data)} completions, {repeated} of them twice {answer.where}."
+        )
+    return data
+
+
+def _users_page(data: Any, answer: Answer) -> Page:
+    items = _field(data, "items", list, answer)
+    pages, total = _field(data, "totalPages", int, answer), _field(data, "total", int, answer)
+    size = data.get("size", PAGE_SIZE)
+    return Page(items, size if type(size) is int and size > 0 else PAGE_SIZE, pages, total)
+
+
+def _batch(data: Any, answer: Answer) -> BatchAnswer:
+    return BatchAnswer(_field(data, "success", list, answer), _field(data, "failed", list, answer))
+
+
+def _field(data: Any, name: str, kind: type, answer: Answer) -> Any:
+    """`data[name]`, which must be of `kind`; raises BadAnswer with what came instead."""
+    value = data.get(name) if isinstance(data, dict) else None
+    if type(value) is not kind:
+        problem = f"a `data.{name}` of {type(value).__name__} where {kind.__name__} belongs"
+        raise other_shape("Sparkwise", answer, problem, setting=f"{URL_SETTING} and the operation's verb and path")
+    return value
 
 
 def _repeated(items: list[Any], name: str) -> int:
@@ -132,19 +165,4 @@ def _repeated(items: list[Any], name: str) -> int:
 
 
 def _window(start: datetime, end: datetime) -> dict[str, str]:
-    return {"from": _instant(start), "to": _instant(end)}
-
-
-def _instant(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _field(operation: Operation, data: Any, name: str, kind: type) -> Any:
-    """`data[name]`, which must be of `kind`; raises BadAnswer with what came instead."""
-    value = data.get(name) if isinstance(data, dict) else None
-    if type(value) is not kind:
-        raise BadAnswer(
-            f"Sparkwise: {operation} answered a `data.{name}` of {type(value).__name__} where {kind.__name__} belongs; "
-            "check SPARKWISE_API_URL and the operation's verb and path, or report the change of the API."
-        )
-    return value
+    return {"from": utc_text(start), "to": utc_text(end)}
