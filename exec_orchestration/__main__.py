@@ -22,8 +22,10 @@ def main(arguments: list[str]) -> int:
     asked.add_argument("--port", type=int, default=3000, help="port of the UI on 127.0.0.1")
     asked = commands.add_parser("sandbox", help="both vendors on loopback, until interrupted", add_help=False)
     options, rest = parser.parse_known_args(arguments)
-    # A polite kill ends the sandbox and Dagster as Ctrl-C does, instead of leaving them behind.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A polite kill ends the sandbox and Dagster as Ctrl-C does. A shell that starts this in the background ignores
+    # Ctrl-C for it; the processes below would inherit that, and never end.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     if rest and options.command != "sandbox":
         parser.error(f"unknown arguments: {' '.join(rest)}")
     if options.command == "demo":

@@ -24,6 +24,7 @@ DATABASE = ROOT / "data" / "demo.db"
 LOG = ROOT / "data" / "demo.log"
 MODULE = "exec_orchestration.definitions"
 DAYS = 60
+GRACE_SECONDS = 30
 OURS = ("EXEC_", "SPARKWISE_", "WAREHOUSE_", "HR_", "USER_SYNC_", "PARTITIONS_", "LOOKBACK_", "MAX_", "ALERT_")
 
 
@@ -115,5 +116,8 @@ def _until_interrupted(process: subprocess.Popen[str]) -> int:
         return process.wait()
     except KeyboardInterrupt:
         process.send_signal(signal.SIGINT)
-        process.wait()
+        try:
+            process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
         return 0

@@ -111,7 +111,7 @@ def test_schedules_start_stopped() -> None:
 def test_settings_are_told_in_three_places_alike() -> None:
     """The declarations, .env.example and the README's table name the same settings with the same defaults."""
     declared = {setting.name: setting.default or "" for setting in SETTINGS}
-    example = dict(re.findall(r"^([A-Z_]+)=(.*)$", (PROJECT / ".env.example").read_text(), re.M))
+    example = dict(re.findall(r'^#?([A-Z_]+)="?(.*?)"?$', (PROJECT / ".env.example").read_text(), re.M))
     assert example == declared
     readme = (PROJECT / "README.md").read_text()
     told = dict(re.findall(r"^\| `([A-Z_]+)` \| `?([^|`]*?)`? \|", readme, re.M))

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from exec_orchestration.apis.vendor import Vendor
+from exec_orchestration.apis.vendor import Vendor, without_key
 from exec_orchestration.errors import BadAnswer, KeyRefused, Refused, UnknownResource, Unreachable, VendorError
 
 EXCERPT_CHARACTERS = 200
-EXCERPT_BYTES = 4_000
+LOOKED_AT_CHARACTERS = 4_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +37,8 @@ class Answer:
     @property
     def excerpt(self) -> str:
         """The first characters of the body, on one line, without the key."""
-        text = " ".join(
-            self.content.replace(self.key.encode(), b"***")[:EXCERPT_BYTES].decode("utf-8", "replace").split()
-        )
+        safe = without_key(self.content.decode("utf-8", "replace"), self.key)
+        text = " ".join(safe[:LOOKED_AT_CHARACTERS].split())
         return text[:EXCERPT_CHARACTERS] + ("..." if len(text) > EXCERPT_CHARACTERS else "")
 
     @property
@@ -51,7 +50,7 @@ class Answer:
         if not isinstance(error, dict):
             return f"status {self.status} ({self.excerpt or 'empty body'})"
         said = ": ".join(str(error[name]) for name in ("code", "message") if error.get(name))
-        return f"status {self.status} ({said.replace(self.key, '***') or self.excerpt})"
+        return f"status {self.status} ({without_key(said, self.key) or self.excerpt})"
 
     @property
     def where(self) -> str:
@@ -92,7 +91,7 @@ def error_for(answer: Answer, vendor: Vendor) -> VendorError:
             status=status,
         )
     if 300 <= status < 400:
-        target = answer.location.replace(answer.key, "***") or "nowhere"
+        target = without_key(answer.location, answer.key) or "nowhere"
         return Refused(
             f"{tried} It redirects to {target}, which is not followed, so that the key "
             f"stays with {vendor.name}; set {vendor.url_setting} to the API's final address.",
@@ -108,9 +107,9 @@ def error_for(answer: Answer, vendor: Vendor) -> VendorError:
 def unreachable(answer: Answer, vendor: Vendor, *, tries: int) -> Unreachable:
     """The error after the last try."""
     return Unreachable(
-        f"{vendor.name}: {answer.what} was tried {tries} times; the last try came back with {answer.came_back} "
-        f"{answer.where}. Check the network, the vendor's status page and {vendor.url_setting}, then run this again; "
-        "nothing was replaced."
+        f"{vendor.name}: {answer.what} at {vendor.base_url} was tried {tries} times; the last try came back with "
+        f"{answer.came_back} {answer.where}. Check the network, the vendor's status page and {vendor.url_setting}, "
+        "then run this again; nothing was replaced."
     )
 
 

@@ -129,7 +129,7 @@ def _page(payload: Any, answer: Answer) -> Page:
     """The page that an answer holds; raises BadAnswer where it is not a list with its pagination."""
     try:
         items, told = payload["data"], payload["pagination"]
-        page = Page(items, told.get("page_size", PAGE_SIZE), told["total_pages"], told["total_count"])
+        page = Page(items, told.get("page_size") or PAGE_SIZE, told["total_pages"], told["total_count"])
     except (TypeError, KeyError, AttributeError) as error:
         raise other_shape("Exec", answer, "it has no `data` with its `pagination`", setting="EXEC_API_URL") from error
     numbers = (page.size, page.total_pages, page.total_count)

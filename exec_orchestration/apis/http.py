@@ -21,7 +21,7 @@ import httpx
 
 from exec_orchestration.apis.answers import Answer, as_it_is, error_for, retry_after_seconds, unreachable
 from exec_orchestration.apis.budget import MINUTE_SECONDS, seconds_until_turn
-from exec_orchestration.apis.vendor import Vendor, is_loopback
+from exec_orchestration.apis.vendor import Vendor, is_loopback, without_key
 from exec_orchestration.errors import BadAnswer, RateLimited
 
 # What a client may be given instead of the network.
@@ -35,6 +35,7 @@ TRIES = 6
 FIRST_DELAY_SECONDS = 0.5
 FIRST_DELAY_AFTER_429_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 75.0
+TOLD_WAIT_SECONDS = 5.0
 LONGEST_RESUME_SECONDS = 366 * 86_400.0
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 
@@ -151,11 +152,10 @@ class JsonClient:
     def _wait_before_retry(self, answer: Answer, attempt: int) -> None:
         """Wait as the vendor says, or else with exponential backoff; raise RateLimited where that is too long."""
         asked = retry_after_seconds(answer, now=self._clock(), unit_seconds=self.vendor.retry_after_unit_seconds)
-        if not asked:
-            first = FIRST_DELAY_AFTER_429_SECONDS if answer.status == 429 else FIRST_DELAY_SECONDS
-            delay = first * 2 ** (attempt - 1) * random.uniform(1.0, 1.2)
-        else:
-            delay = asked
+        unasked = asked is None and answer.status == 429
+        first = FIRST_DELAY_AFTER_429_SECONDS if unasked else FIRST_DELAY_SECONDS
+        # Never before the vendor says so, and not at once where it floors its seconds to 0.
+        delay = max(asked or 0.0, first * 2 ** (attempt - 1) * random.uniform(1.0, 1.2))
         if delay > LONGEST_WAIT_SECONDS:
             raise self._rate_limited(answer, delay, why="longer than a run should hold its place")
         with self._lock:
@@ -174,7 +174,8 @@ class JsonClient:
         return unreachable(answer, self.vendor, tries=TRIES)
 
     def _rate_limited(self, answer: Answer, seconds: float, *, why: str) -> RateLimited:
-        resume_at = datetime.fromtimestamp(self._clock() + min(seconds, LONGEST_RESUME_SECONDS), UTC)
+        seconds = min(seconds, LONGEST_RESUME_SECONDS)
+        resume_at = datetime.fromtimestamp(self._clock() + seconds, UTC)
         return RateLimited(
             f"{self.vendor.name}: {answer.what} came back with {answer.came_back} {answer.where}: the vendor asks to "
             f"wait {seconds:.0f} s, {why}. "
@@ -209,6 +210,8 @@ class JsonClient:
                         self._traffic.requests + 1, self._traffic.retries, self._traffic.waited_seconds
                     )
                     return
+            if wait > TOLD_WAIT_SECONDS:
+                log.info("%s: the minute limit is reached; waiting %.0f s", self.vendor.name, wait)
             self._sleep(wait)
 
 
@@ -229,7 +232,8 @@ def received(request: httpx.Request, response: httpx.Response, *, key: str) -> A
 
 def lost(request: httpx.Request, error: Exception, *, key: str) -> Answer:
     """The answer that never came, or broke off."""
-    problem = f"{type(error).__name__}: {error}".rstrip(": ").replace(key, "***")
+    problem = f"{type(error).__name__}: {error}".rstrip(": ")
+    problem = without_key(problem, key)
     return Answer(what=described(request), request_id=request.headers["X-Request-Id"], key=key, problem=problem)
 
 

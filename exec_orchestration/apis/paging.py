@@ -2,7 +2,8 @@
 
 Page 1 tells how many there are; the rest are fetched several at a time and yielded in order. One pass either yields
 each row of the listing exactly once, or raises ListingMoved. `read_settled` reads again, then fails: a short listing
-is never passed on as if it were whole.
+is never passed on as if it were whole. One thing no count can see: a row of an earlier page that is deleted while
+another is added at the end, between two requests, lets a third slip through; the next load brings it.
 """
 
 from collections import deque
@@ -18,6 +19,7 @@ Made = TypeVar("Made")
 
 PASSES = 3
 PAGES_AHEAD_PER_WORKER = 2
+NO_KEYS = frozenset({None, ""})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +83,19 @@ def _in_order(fetch: Callable[[int], Page], numbers: range, concurrency: int) ->
         pool.shutdown(cancel_futures=True)
 
 
+def _page_size(first: Page) -> int:
+    """Rows on a full page: what page 1 holds, where that explains the number of pages; else what the vendor says."""
+    held = len(first.items)
+    explains = held > 0 and -(-first.total_count // held) == first.total_pages
+    return held if explains else first.size
+
+
 class Guard:
     """Watches one pass: nothing twice, nothing short in the middle, and in the end as many as were promised."""
 
     def __init__(self, first: Page, *, key: Callable[[Item], Hashable], what: str) -> None:
         self._first = first
+        self._size = _page_size(first)
         self._key = key
         self._what = what
         self._seen: set[Hashable] = set()
@@ -95,10 +105,9 @@ class Guard:
         """The items of page `number` (from 0), once it fits to those before it."""
         if page.total_count != self._first.total_count:
             self._moved(f"page 1 promised {self._first.total_count} rows, page {number + 1} says {page.total_count}")
-        if number < self._first.total_pages - 1 and len(page.items) != self._first.size:
+        if number < self._first.total_pages - 1 and len(page.items) != self._size:
             self._moved(
-                f"page {number + 1} of {self._first.total_pages} holds {len(page.items)} rows where "
-                f"{self._first.size} belong"
+                f"page {number + 1} of {self._first.total_pages} holds {len(page.items)} rows where {self._size} belong"
             )
         before = len(self._seen)
         keys = self._keys_of(page.items)
@@ -119,11 +128,11 @@ class Guard:
         """The items' keys; rows without one are counted here and rejected downstairs."""
         try:
             keys = list(map(self._key, items))
-            if None not in set(keys):
+            if not NO_KEYS & set(keys):
                 return keys
         except (KeyError, TypeError):
             pass
-        keys = [key for key in map(self._key_of, items) if key is not None]
+        keys = [key for key in map(self._key_of, items) if key not in NO_KEYS]
         self._unkeyed += len(items) - len(keys)
         return keys
 

@@ -14,6 +14,7 @@ from exec_orchestration.apis.answers import Answer, other_shape
 from exec_orchestration.apis.http import JsonClient, Read
 from exec_orchestration.apis.instants import utc_text
 from exec_orchestration.apis.paging import Item, Page, read_pages
+from exec_orchestration.apis.vendor import without_key
 from exec_orchestration.errors import ListingMoved, Refused
 
 PAGE_SIZE = 200
@@ -106,7 +107,7 @@ def _unwrapped(payload: Any, answer: Answer) -> Any:
     if payload["success"] is True:
         return payload.get("data")
     error = payload.get("error")
-    said = str(error.get("message") if isinstance(error, dict) else error).replace(answer.key, "***")
+    said = without_key(str(error.get("message") if isinstance(error, dict) else error), answer.key)
     raise Refused(
         f"Sparkwise: {answer.what} was refused {answer.where}: {said}. "
         "Compare the request with the vendor's reference; it was not tried again.",

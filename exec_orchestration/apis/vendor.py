@@ -1,6 +1,8 @@
 """Who is on the other side: a vendor as a value. Nothing is sent here."""
 
+import json
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,3 +27,10 @@ class Vendor:
 def is_loopback(host: str) -> bool:
     """True for localhost, 127.0.0.0/8 and ::1: the only hosts that may be asked over plain http."""
     return host in {"localhost", "::1"} or (host.startswith("127.") and host.replace(".", "").isdigit())
+
+
+def without_key(text: str, key: str) -> str:
+    """`text` with the key masked, as it is or in the forms that JSON and addresses give it."""
+    for form in {key, json.dumps(key)[1:-1], key.replace("/", "\\/"), quote(key), quote(key, safe="")}:
+        text = text.replace(form, "***")
+    return text

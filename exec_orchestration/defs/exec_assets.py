@@ -129,6 +129,8 @@ def load_assignments(
     with load.staging() as staging:
         staging.read(exec_com.api.assignments, partition=DayOf("created_at", warehouse.zone))
         staging.record_rejects()
+        if not days:
+            staging.judge_rejects()
         counts = observe_history(load, staging)
         if len(days) > 1:
             staging.stage.index_days()
@@ -145,9 +147,12 @@ def observe_history(load: Load, staging: Staging) -> dict[str, int]:
     """Write what the listing tells the history, and how many states it closed, refreshed and opened."""
     statements = observations(staging.stage.staged, observed_at=load.fetched_at, run_id=load.context.run.run_id)
     closed, refreshed, opened = staging.stage.execute(tables.exec_assignment_history, *statements)
-    counts = {"states_closed": closed, "states_refreshed": refreshed, "states_opened": opened}
-    key = dg.AssetKey("exec_assignment_history")
-    if key not in load.context.selected_asset_keys:
-        # Not asked for by name, but brought up to date all the same.
-        load.context.log_event(dg.AssetMaterialization(key, metadata=counts))
+    counts = {
+        "states_closed": closed,
+        "states_refreshed": refreshed,
+        "states_opened": opened,
+        "rejected_rows": staging.count_rejects(),
+    }
+    # Told at once: it stands, whether it was asked for by name or not, and whatever becomes of the days.
+    load.context.log_event(dg.AssetMaterialization("exec_assignment_history", metadata=counts))
     return counts

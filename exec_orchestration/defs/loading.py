@@ -81,11 +81,13 @@ class Load:
             "seconds": round(self._told[1] - began, 3),
         }
 
-    def tell(self, window: DayWindow | None, facts: dict[str, Any]) -> None:
+    def tell(self, window: DayWindow | None, facts: dict[str, Any], *, rows: int) -> None:
         """Attach the facts to the materialization; in a range each finished day is told at once.
 
         So a run that fails on day 40 keeps days 1 to 39: Dagster itself tells of none before the step has ended.
         """
+        of = f" of {window.key}" if window else ""
+        self.context.log.info(f"{self.table.name}{of}: {rows} rows, {facts['requests']} requests")
         if window is None:
             self.context.add_asset_metadata(facts, asset_key=self.key)
             return
@@ -109,7 +111,7 @@ class Staging:
         every = {"fetched_at": self._load.fetched_at, "run_id": self._load.run_id, **given}
 
         def consume(items: Iterator[Item]) -> Reading:
-            reading = Reading(keep=self._limit + 1_000)
+            reading = Reading(keep=self._limit + 100)
             kept = _without(self._load.leave_out, items, reading)
             rows = read_rows(self._load.table, kept, reading, given=every, partition=partition)
             self.stage.fill(rows, part=len(self._readings))
@@ -117,19 +119,21 @@ class Staging:
 
         self._readings.append(read_settled(listing, consume))
 
-    def read_days(self, listing: RangeListing, days: list[DayWindow], *, cut: DayOf) -> None:
+    def read_days(self, listing: RangeListing, days: list[DayWindow], *, cut: DayOf | None) -> None:
         """Stage one listing of all `days`, cut by each row's own time.
 
-        Where a row's own time says another day than the vendor's filter did, the filter is right: ask day by day.
+        Where a row's own time says another day than the vendor's filter did, the filter is right: ask day by day, as
+        without a `cut`.
         """
-        if len(days) > 1:
+        if cut is not None:
             self.read(partial(listing, days[0].start, days[-1].end), partition=cut)
             if self._all_fall_within(days):
-                self.stage.index_days()
+                if len(days) > 1:
+                    self.stage.index_days()
                 return
             self._load.context.log.warning(
-                f"Some rows of {self._load.table.name} do not tell a day of {days[0].key}...{days[-1].key} by their "
-                f"{cut.column}; asking day by day instead."
+                f"Some rows of {self._load.table.name} do not tell a day of {days[0].key}...{days[-1].key}: their "
+                f"{cut.column} is not what the vendor filters by. Asking day by day instead."
             )
             self.stage.fill([])
             self._readings.clear()
@@ -142,10 +146,10 @@ class Staging:
         Raises TooManyRejectedRows before anything is replaced.
         """
         self.record_rejects(window)
-        self._judge_rejects(window)
+        self.judge_rejects(_days(window), of=f" of {window.key}" if window else "")
         rows = self.stage.replace(window.window if window else None)
         facts = {**self._facts(window), **row_count(rows, partitioned=window is not None)}
-        self._load.tell(window, facts)
+        self._load.tell(window, facts, rows=rows)
 
     def record_rejects(self, window: DayWindow | None = None) -> None:
         """Put every row that does not fit on record, of whatever day; what an earlier load left there is replaced."""
@@ -160,14 +164,14 @@ class Staging:
         elif day not in told:
             tables.replace_rejects(name, [day], [])
 
-    def _judge_rejects(self, window: DayWindow | None) -> None:
-        """Raise when the partition has more rejected rows than the limit; those without a day count for each."""
-        total = self._count_rejects(window)
+    def judge_rejects(self, days: set[date | None] | None = None, *, of: str = "") -> None:
+        """Raise TooManyRejectedRows when these days (None: all of the listing's) have more than the limit."""
+        total = self.count_rejects(days)
         if total <= self._limit:
             return
-        reasons = [each.reason for each in self._rejects() if each.partition_date in _days(window)]
+        reasons = [each.reason for each in self._rejects() if days is None or each.partition_date in days]
         raise TooManyRejectedRows(
-            f"{self._load.table.name}{f' of {window.key}' if window else ''}: {total} rows do not fit the declaration, "
+            f"{self._load.table.name}{of}: {total} rows do not fit the declaration, "
             f"and {self._limit} are allowed (MAX_REJECTED_ROWS). The first: {' | '.join(reasons[:SHOWN_REJECTS])}. "
             "They are kept with their payload in the table rejected_rows; what the partition held before is untouched. "
             "Mend the source or the declaration, or raise the limit to load the rest without them."
@@ -179,7 +183,7 @@ class Staging:
         return {
             **({"window": f"{window.start.isoformat()} to {window.end.isoformat()}"} if window else {}),
             **self._load.spent(),
-            "rejected_rows": self._count_rejects(window),
+            "rejected_rows": self.count_rejects(_days(window)),
             "left_out_system_users": sum(reading.left_out for reading in self._readings),
             "flagged": dg.MetadataValue.json(dict(flags.most_common(SHOWN_FLAGS))),
         }
@@ -187,8 +191,10 @@ class Staging:
     def _rejects(self) -> list[RejectedRow]:
         return [each for reading in self._readings for each in reading.rejected]
 
-    def _count_rejects(self, window: DayWindow | None) -> int:
-        return sum(reading.rejected_by_day[day] for reading in self._readings for day in _days(window))
+    def count_rejects(self, days: set[date | None] | None = None) -> int:
+        """How many rows of these days (None: of all) do not fit."""
+        counts = [item for reading in self._readings for item in reading.rejected_by_day.items()]
+        return sum(count for day, count in counts if days is None or day in days)
 
     def _all_fall_within(self, days: list[DayWindow]) -> bool:
         asked = {day.day for day in days}

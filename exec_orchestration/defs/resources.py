@@ -112,6 +112,11 @@ class SparkwiseResource:
         )
         return SparkwiseApi(JsonClient(vendor, transport=self._transport), operations=operations)
 
+    @cached_property
+    def completions_by_day(self) -> bool:
+        """True when one listing of a range must not be cut into days."""
+        return settings.SPARKWISE_COMPLETIONS_BY_DAY.read(self._environment)
+
     def close(self) -> None:
         """Give the connections back, if there are any."""
         if "api" in self.__dict__:

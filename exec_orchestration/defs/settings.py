@@ -20,6 +20,8 @@ from exec_orchestration.errors import BadSetting
 Value = TypeVar("Value")
 Environment = Mapping[str, str]
 
+LARGEST_NUMBER = 1_000_000_000
+
 
 @dataclass(frozen=True)
 class Setting(Generic[Value]):
@@ -36,10 +38,13 @@ class Setting(Generic[Value]):
         """The setting's value; an empty text counts as not set. Raises BadSetting."""
         text = environment.get(self.name, "").strip() or self.default
         if text is None:
-            raise BadSetting(f"{self.name} is not set: {self.meaning}. Valid is {self.valid}. No request was sent.")
+            raise BadSetting(
+                f"{self.name} is not set: {self.meaning}. Valid is {self.valid}. Set it in the "
+                "environment or in .env; no request was sent."
+            )
         try:
             return self.parse(text)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             came = "its value, which is not repeated here," if self.secret else repr(text[:80])
             raise BadSetting(
                 f"{self.name} cannot be used: {came} is not valid ({error}); valid is {self.valid}."
@@ -64,8 +69,10 @@ def whole_number(smallest: int) -> Callable[[str], int]:
     """A parser of whole numbers from `smallest` up."""
 
     def parse(text: str) -> int:
-        if int(text) < smallest:
-            raise ValueError(f"it is below {smallest}")
+        if not text.removeprefix("-").isdecimal():
+            raise ValueError("it is not a whole number")
+        if not smallest <= int(text) <= LARGEST_NUMBER:
+            raise ValueError(f"it is not between {smallest} and {LARGEST_NUMBER}")
         return int(text)
 
     return parse
@@ -210,6 +217,13 @@ SPARKWISE_UPSERT_REQUEST = Setting(
 )
 SPARKWISE_DEACTIVATE_REQUEST = Setting(
     "SPARKWISE_DEACTIVATE_REQUEST", "DELETE /users", "a verb and a path", "how users are deactivated", operation
+)
+SPARKWISE_COMPLETIONS_BY_DAY = Setting(
+    "SPARKWISE_COMPLETIONS_BY_DAY",
+    "false",
+    "true or false",
+    "ask for completions one day at a time, where Sparkwise does not filter them by their scheduled start",
+    yes_or_no,
 )
 SPARKWISE_COMPLETED_STEPS_PCT = Setting(
     "SPARKWISE_COMPLETED_STEPS_PCT",

@@ -42,7 +42,7 @@ def sparkwise_completions(context: Context, sparkwise: Sparkwise, warehouse: Tab
         staging.read_days(
             lambda start, end: api.completions(start=start, end=end),
             days,
-            cut=DayOf("session_scheduled_start_at", warehouse.zone),
+            cut=None if sparkwise.completions_by_day else DayOf("session_scheduled_start_at", warehouse.zone),
         )
         for day in days:
             staging.publish(day)

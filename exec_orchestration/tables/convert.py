@@ -17,6 +17,7 @@ from exec_orchestration.tables.declare import UtcInstant
 
 Converter = Callable[[Any], Any]
 
+LONGEST_KEY = 500
 BARE_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 SMALLEST_INTEGER, LARGEST_INTEGER = -(2**63), 2**63 - 1
 
@@ -42,6 +43,12 @@ def _encodable(value: str) -> None:
         value.encode()
     except UnicodeEncodeError as error:
         raise ValueError(f"must be valid Unicode, and holds half a character at position {error.start}") from None
+
+
+def check_key_text(value: str) -> None:
+    """Refuse a key that identifies nothing, or that no database's index takes."""
+    if not 0 < len(value) <= LONGEST_KEY:
+        raise ValueError(f"must have 1 to {LONGEST_KEY} characters, as it is a key, and has {len(value)}")
 
 
 def to_integer(value: Any) -> int:

@@ -34,6 +34,8 @@ def engine_for(url: str) -> Engine:
     """An engine for a SQLAlchemy URL; raises BadSetting where it does not parse or its driver is not installed."""
     try:
         parsed = _with_driver(sa.make_url(url))
+        if "@" in (parsed.host or ""):
+            raise ValueError("an @ in its user or password has to be written as %40")
         sqlite = parsed.get_backend_name() == "sqlite"
         if sqlite and parsed.database not in IN_MEMORY:
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
@@ -51,11 +53,11 @@ def engine_for(url: str) -> Engine:
             "PostgreSQL comes with `pip install 'exec_orchestration[postgres]'`, and SQLite is always there; "
             f"valid is for example {VALID_URLS}."
         ) from error
-    except (sa.exc.ArgumentError, ValueError) as error:
+    except (sa.exc.ArgumentError, ValueError):
         raise BadSetting(
             "WAREHOUSE_URL cannot be read as a database URL (its text is not repeated here, as it may hold a "
-            f"password); valid is for example {VALID_URLS}."
-        ) from error
+            f"password); valid is for example {VALID_URLS}, with any @ : / in the password percent-encoded."
+        ) from None
     except OSError as error:
         raise BadSetting(f"WAREHOUSE_URL names a file whose folder cannot be made: {error}.") from error
     if sqlite:

@@ -8,7 +8,8 @@ from exec_orchestration.tables.exec_com import RANKS, TIERS
 
 scenario_lift = table(
     "scenario_lift",
-    "One row per day and scenario that somebody practised: how much people improved within the day.",
+    "One row per day and scenario that somebody practised: how much people improved within the day. For a longer time "
+    "take learner_lift: lifts of days are neither summed nor averaged.",
     partition_date("the day of practice"),
     text("scenario_id", "The scenario.", key=True),
     integer("participants", "People who practised.", required=True, unit="people"),
@@ -72,7 +73,7 @@ assignment_completion = table(
     ),
     integer(
         "on_time_completed",
-        "Of on_time_due, those completed and never seen open after their due date.",
+        "Of on_time_due, those completed, unless a listing saw them past due or change to another state after it.",
         required=True,
         unit="assignments",
     ),

@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from exec_orchestration.tables.convert import Converter, converter_for, shown
+from exec_orchestration.tables.convert import Converter, check_key_text, converter_for, shown
 from exec_orchestration.tables.declare import PARTITION
 
 Row = tuple[Any, ...]
@@ -48,9 +48,9 @@ class DayOf:
 
 @dataclass
 class Reading:
-    """What happened while items were read, filled as rows are drawn; the first `keep` rejected rows are kept whole."""
+    """What happened while items were read, filled as rows are drawn; the first `keep` rejects of each day are kept."""
 
-    keep: int = 1_000
+    keep: int = 100
     accepted: int = 0
     left_out: int = 0
     flags: Counter[str] = field(default_factory=Counter)
@@ -59,7 +59,7 @@ class Reading:
 
     def reject(self, row: RejectedRow) -> None:
         self.rejected_by_day[row.partition_date] += 1
-        if len(self.rejected) < self.keep:
+        if self.rejected_by_day[row.partition_date] <= self.keep:
             self.rejected.append(row)
 
 
@@ -101,6 +101,7 @@ class _Reader:
         self._fields = _fields(table)
         self._objects = _by_object(self._fields)
         self._required = [each.at for each in self._fields if each.required]
+        self._text_keys = [each.at for each in self._fields if each.is_text_key]
         self._accepted = [
             (each.at, frozenset(each.column.info["accepted"])) for each in self._fields if each.column.info["accepted"]
         ]
@@ -142,6 +143,8 @@ class _Reader:
         for at in self._required:
             if values[at] is None:
                 raise ValueError(REQUIRED)
+        for at in self._text_keys:
+            check_key_text(values[at])
         for at, accepted in self._accepted:
             value = values[at]
             if value is not None and value not in accepted:
@@ -171,6 +174,8 @@ class _Reader:
                     raise ValueError(REQUIRED)
                 if value is not None:
                     each.convert(value)
+                if value is not None and each.is_text_key:
+                    check_key_text(value)
             except (ValueError, TypeError, AttributeError) as error:
                 yield f"{'.'.join(each.path)} {error}"
 
@@ -212,6 +217,10 @@ class _Field:
     path: tuple[str, ...]
     convert: Converter
     required: bool
+
+    @property
+    def is_text_key(self) -> bool:
+        return self.column.primary_key and isinstance(self.column.type, sa.Text)
 
 
 def _fields(table: sa.Table) -> list[_Field]:

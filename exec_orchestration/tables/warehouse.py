@@ -96,6 +96,7 @@ class Warehouse:
         known = [each for each in days if each is not None]
         of_days = sa.or_(day.in_(known), day.is_(None)) if None in days else day.in_(known)
         with self._guarded(f"record rejected rows of {asset}"), dialects.writing(self.engine) as connection:
+            dialects.keep_other_writers_out(connection, rejected_rows)
             connection.execute(rejected_rows.delete().where(rejected_rows.c.asset == asset, of_days))
             if values:
                 connection.execute(rejected_rows.insert(), values)

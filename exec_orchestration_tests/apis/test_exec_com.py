@@ -394,7 +394,7 @@ FINE = {"page": 1, "page_size": 100, "total_count": 0, "total_pages": 0}
         {"data": [], "pagination": {**FINE, "total_count": -1}},
         {"data": [], "pagination": {**FINE, "total_pages": 1.0}},
         {"data": [], "pagination": {**FINE, "total_pages": True}},
-        {"data": [], "pagination": {**FINE, "page_size": None}},
+        {"data": [], "pagination": {**FINE, "page_size": "all"}},
     ],
     ids=str,
 )

@@ -319,3 +319,19 @@ def test_other_errors_are_not_read_again() -> None:
     with pytest.raises(Unreachable):
         read_settled(listing, list)
     assert tries == [1]
+
+
+# What vendors get wrong about their own pages
+
+
+def test_pages_smaller_than_they_claim_are_read() -> None:
+    """A vendor that caps pages at 50 and still says 100: page 1 and the number of pages tell the truth."""
+    listed = rows(120)
+    made = [Page(page.items, 100, page.total_pages, page.total_count) for page in pages_of(listed, 50)]
+    assert list(read(made)) == listed
+
+
+def test_rows_with_an_empty_id_do_not_move_a_listing() -> None:
+    """Two of them are no row twice: they are passed on, to be rejected downstairs."""
+    listed = [{"id": ""}, {"id": "a"}, {"id": ""}]
+    assert list(read(pages_of(listed, 2))) == listed

@@ -1,5 +1,6 @@
 """Loads, from the vendor to the table: whole, repeatable, and never half-written."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import dagster as dg
@@ -223,3 +224,54 @@ def test_every_listing_maintains_the_history(house: House) -> None:
     assert len(closed) <= 1 + len([row for row in before if row["status"] == "did_not_pass"])
     assert len(after) == len(before) + len(closed)
     assert house.metadata("exec_assignment_history")["states_closed"] == len(closed)
+
+
+def test_rejected_rows_of_every_day_are_on_record(sqlite_house: House) -> None:
+    """Whatever day they belong to: each within the limit is kept whole, none is only counted."""
+    sqlite_house.sandbox.fault("/sessions", set_field={"duration_seconds": "long"}, index=0)
+    assert sqlite_house.run("exec_sessions", first=FIRST, last=LAST, MAX_REJECTED_ROWS="5").success
+    told = sum(sqlite_house.metadata("exec_sessions", day)["rejected_rows"] for day in DAYS)
+    assert len(sqlite_house.rows("rejected_rows")) == told > 0
+
+
+def test_the_history_alone_keeps_the_limit_too(house: House) -> None:
+    """A listing with rows that do not fit is no observation, unless the limit allows for them."""
+    house.sandbox.fault("/scenarios/assignments", set_field={"attempt_count": "three"}, index=1)
+    result = house.run("exec_assignment_history")
+    assert not result.success
+    assert "rows do not fit the declaration" in failure_text(result)
+    assert house.rows("exec_assignment_history") == []
+    assert house.rows("rejected_rows")
+    assert house.run("exec_assignment_history", MAX_REJECTED_ROWS="1000").success
+    assert house.metadata("exec_assignment_history")["rejected_rows"] == len(house.rows("rejected_rows"))
+
+
+def test_completions_may_be_asked_for_day_by_day(house: House) -> None:
+    """Where Sparkwise filters by another time than the scheduled start, its filter alone decides."""
+    assert house.run("sparkwise_completions", first=FIRST, last=LAST).success
+    before = house.rows("sparkwise_completions")
+    house.sandbox.log.clear()
+    assert house.run("sparkwise_completions", first=FIRST, last=LAST, SPARKWISE_COMPLETIONS_BY_DAY="true").success
+    assert house.rows("sparkwise_completions") == before
+    assert len(house.sandbox.requests("/completions")) == 5
+
+
+def test_two_runs_of_one_partition_at_once_leave_one_whole(house: House) -> None:
+    """Neither fails, nothing is doubled, and what stands afterwards is a whole listing."""
+    assert house.run("exec_sessions", first=DAYS[1]).success
+    before = house.rows("exec_sessions")
+    house.sandbox.fault("/sessions", set_field={"duration_seconds": "long"}, index=0)
+    url = house.environment["WAREHOUSE_URL"]
+
+    def run_apart(_: int) -> bool:
+        # An instance of its own: the one in memory does not bear two threads.
+        with dg.DagsterInstance.ephemeral() as instance:
+            apart = House(house.sandbox, url, instance, MAX_REJECTED_ROWS="9")
+            success = bool(apart.run("exec_sessions", first=DAYS[1]).success)
+            apart.warehouse.close()
+            return success
+
+    with ThreadPoolExecutor(2) as pool:
+        assert all(pool.map(run_apart, range(4)))
+    assert len(house.rows("exec_sessions")) == len(before) - 1
+    assert len(house.rows("rejected_rows")) == 1

@@ -285,7 +285,7 @@ def test_not_every_rejected_payload_is_kept(keep: int) -> None:
         assert list(read_rows(exec_sessions, range(count), reading, given=GIVEN, partition=BY_CREATION)) == []
         assert [each.payload for each in reading.rejected] == list(range(min(count, keep)))
         assert sum(reading.rejected_by_day.values()) == max(count, 0)
-    assert Reading().keep == 1_000
+    assert Reading().keep == 100
 
 
 # The partition of a row
@@ -447,3 +447,22 @@ def test_any_item_becomes_a_row_or_a_rejected_row(data: st.DataObject) -> None:
     assert len(found) == reading.accepted
     assert all(each.reason for each in reading.rejected)
     assert rejected_row_values("x", reading.rejected, fetched_at=FETCHED, run_id="r") is not None
+
+
+def test_the_first_rejects_of_each_day_are_kept() -> None:
+    """A day full of nonsense does not take the place of another day's one bad row."""
+    items = [session(created_at="2026-01-01T10:00:00Z", score="bad") for _ in range(5)]
+    items.append(session(created_at="2026-01-02T10:00:00Z", score="bad"))
+    reading = Reading(keep=2)
+    assert list(read_rows(exec_sessions, items, reading, given=GIVEN, partition=BY_CREATION)) == []
+    assert [each.partition_date for each in reading.rejected] == [date(2026, 1, 1)] * 2 + [date(2026, 1, 2)]
+    assert reading.rejected_by_day == {date(2026, 1, 1): 5, date(2026, 1, 2): 1}
+
+
+@pytest.mark.parametrize(("length", "fits"), [(0, False), (1, True), (500, True), (501, False)])
+def test_a_key_has_one_to_five_hundred_characters(length: int, fits: bool) -> None:
+    """An empty id identifies nothing, and no database indexes one of ten thousand characters."""
+    found, reading = sessions(session(id="x" * length))
+    assert len(found) == fits
+    if not fits:
+        assert f"id must have 1 to 500 characters, as it is a key, and has {length}" in reading.rejected[0].reason
