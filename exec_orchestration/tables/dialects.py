@@ -228,7 +228,8 @@ def _storing(table: sa.Table, last: Any, changes: dict[type, Callable[[Any], Any
 @lru_cache(maxsize=4096)
 def _sqlite_instant(moment: datetime) -> str:
     """`2026-01-31 23:59:59.000000`, as SQLAlchemy writes an instant in UTC to SQLite."""
-    return moment.astimezone(UTC).isoformat(" ", "microseconds")[:26]
+    in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return in_utc.isoformat(" ", "microseconds")[:26]
 
 
 def json_of(value: Any) -> str:
