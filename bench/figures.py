@@ -19,6 +19,8 @@ class Figure:
 
     @property
     def target(self) -> str:
+        if self.at_least is not None and self.at_least == self.at_most:
+            return f"= {shown(self.at_least)}"
         if self.at_least is not None:
             return f">= {shown(self.at_least)}"
         return f"<= {shown(self.at_most)}" if self.at_most is not None else ""

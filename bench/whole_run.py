@@ -15,6 +15,7 @@ import dagster as dg
 from bench.timed_transport import TimedTransport
 from exec_orchestration.definitions import defs
 from exec_orchestration.defs.resources import ExecResource, SparkwiseResource, WarehouseResource
+from exec_orchestration.defs.roster_resource import RosterResource
 
 
 def timed_definitions(transports: list[TimedTransport]) -> dg.Definitions:
@@ -22,6 +23,7 @@ def timed_definitions(transports: list[TimedTransport]) -> dg.Definitions:
     resources = {
         "exec_com": ExecResource(os.environ, transport=transports[0]),
         "sparkwise": SparkwiseResource(os.environ, transport=transports[1]),
+        "roster": RosterResource(os.environ),
         "warehouse": WarehouseResource(os.environ),
     }
     return dg.Definitions(assets=defs.assets, jobs=defs.jobs, resources=resources, executor=dg.in_process_executor)

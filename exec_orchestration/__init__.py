@@ -1,12 +1,14 @@
 """The house: Exec and Sparkwise in, lift, ranks and completion rates out.
 
-Data enters by the door (`apis`), rests on the ground floor (`tables`) and is worked upstairs (`marts`).
-The hall (`defs`) is the only place with doors to every room and the only one that knows Dagster;
-`definitions` is its roof. The garden shed (`sandbox`) plays both vendors and shares no wall with the house.
-Every error stands in `errors`. This module exports nothing.
+Data enters by the door (`apis`), rests on the ground floor (`tables`) and is worked upstairs (`marts`); people are
+synchronised in a side wing (`roster`), where HR is what is desired and Sparkwise what exists. The hall (`defs`) is the
+only place with doors to every room and the only one that knows Dagster; `definitions` is its roof. The garden shed
+(`sandbox`) plays both vendors and shares no wall with the house. Every error stands in `errors`.
+This module exports nothing.
 
-    definitions -> defs -> [ apis | tables | marts ] -> errors        (marts may read tables' declarations)
+    definitions -> defs -> [ apis | tables | marts | roster ] -> errors        (marts may read tables' declarations)
 
 Follow a row: `defs/exec_assets.py` -> `apis/exec_com.py` -> `tables/rows.py` -> `tables/warehouse.py`;
-follow a mart: `defs/mart_assets.py` -> `marts/lift.py`.
+follow a mart: `defs/mart_assets.py` -> `marts/lift.py`; follow a person: `defs/sensors.py` -> `defs/roster_assets.py`
+-> `roster/diff.py` -> `roster/plan.py` -> `roster/apply.py`.
 """

@@ -2,9 +2,11 @@
 
 import dagster as dg
 
-from exec_orchestration.defs import exec_assets, mart_assets, resources, sparkwise_assets
+from exec_orchestration.defs import exec_assets, mart_assets, resources, roster_assets, sparkwise_assets
 from exec_orchestration.defs.jobs import daily_refresh
-from exec_orchestration.defs.schedules import daily_refresh_schedule
+from exec_orchestration.defs.schedules import daily_refresh_schedule, user_sync_schedule
+from exec_orchestration.defs.sensors import hr_roster_sensor
+from exec_orchestration.defs.sync_jobs import user_sync, user_sync_apply, user_sync_explain, user_sync_undo
 
 defs = dg.Definitions(
     assets=[
@@ -18,18 +20,24 @@ defs = dg.Definitions(
         sparkwise_assets.sparkwise_clusters,
         sparkwise_assets.sparkwise_completions,
         sparkwise_assets.sparkwise_users,
+        roster_assets.hr_roster,
+        roster_assets.plan_and_send,
         mart_assets.scenario_lift,
         mart_assets.learner_lift,
         mart_assets.rank_distribution,
         mart_assets.assignment_completion,
         mart_assets.session_completion,
         mart_assets.skill_tiers,
+        mart_assets.learner_scorecard,
+        mart_assets.department_scorecard,
     ],
-    jobs=[daily_refresh],
-    schedules=[daily_refresh_schedule],
+    jobs=[daily_refresh, user_sync, user_sync_apply, user_sync_undo, user_sync_explain],
+    schedules=[daily_refresh_schedule, user_sync_schedule],
+    sensors=[hr_roster_sensor],
     resources={
         "exec_com": resources.exec_com,
         "sparkwise": resources.sparkwise,
+        "roster": resources.roster,
         "warehouse": resources.warehouse,
     },
     # Steps wait for a quota, they do not burn CPU: parallelism is between runs.

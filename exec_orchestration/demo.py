@@ -11,27 +11,31 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from exec_orchestration.summary import summary
+from exec_orchestration.summary import carried_out_plans, held_fingerprint, summary
 
 ROOT = Path.cwd()
 HOME = ROOT / ".dagster_home"
 DATABASE = ROOT / "data" / "demo.db"
 LOG = ROOT / "data" / "demo.log"
+ROSTER = ROOT / "data" / "demo_roster.csv"
 MODULE = "exec_orchestration.definitions"
+SENSOR = "hr_roster_sensor"
 DAYS = 60
 GRACE_SECONDS = 30
+SENSOR_SECONDS = 180
+SCORECARDS = "learner_scorecard,department_scorecard"
 OURS = ("EXEC_", "SPARKWISE_", "WAREHOUSE_", "HR_", "USER_SYNC_", "PARTITIONS_", "LOOKBACK_", "MAX_", "ALERT_")
 
 
 def run_demo(*, days: int) -> int:
-    """Load the last `days` days from the sandbox and print what was built; the exit status."""
+    """Load the last `days` days from the sandbox, sync its users, and print what was built; the exit status."""
     with sandbox() as settings:
-        status = load(settings, days=days)
+        status = build(settings, days=days)
     if status == 0:
         print("\n".join(summary(f"sqlite:///{DATABASE}")))
         print(f"\nThe tables are in {DATABASE.relative_to(ROOT)}; `make dev` opens the Dagster UI on them.")
@@ -39,11 +43,12 @@ def run_demo(*, days: int) -> int:
 
 
 def run_dev(*, port: int) -> int:
-    """The Dagster UI and daemon on the sandbox, until interrupted; schedules are on. The exit status."""
+    """The Dagster UI and daemon on the sandbox, until interrupted; schedules and sensors are on. The exit status."""
     with sandbox() as settings:
-        if not DATABASE.exists() and (status := load(settings, days=DAYS)):
+        if not DATABASE.exists() and (status := build(settings, days=DAYS)):
             return status
         _dagster(["schedule", "start", "--start-all", "-m", MODULE], settings).wait()
+        _dagster(["sensor", "start", "--start-all", "-m", MODULE], settings).wait()
         print(f"The Dagster UI opens at http://127.0.0.1:{port}; Ctrl-C ends it and the sandbox.", flush=True)
         ui = _dagster(["dev", "-m", MODULE, "--host", "127.0.0.1", "--port", str(port)], settings, quiet=False)
         return _until_interrupted(ui)
@@ -59,10 +64,64 @@ def sandbox() -> Iterator[dict[str, str]]:
     """The settings that lead to a sandbox of its own, which runs until the block ends."""
     server = _python(["-m", "exec_orchestration.sandbox.app", "--port", "0"], stdout=subprocess.PIPE)
     try:
-        yield {**_told(server), "EXEC_REQUESTS_PER_MINUTE": "0", "WAREHOUSE_URL": f"sqlite:///{DATABASE}"}
+        yield {
+            **_told(server),
+            "EXEC_REQUESTS_PER_MINUTE": "0",
+            "WAREHOUSE_URL": f"sqlite:///{DATABASE}",
+            "HR_ROSTER_URL": str(ROSTER),
+            "HR_ROSTER_SETTLE_SECONDS": "0",
+        }
     finally:
         server.terminate()
         server.wait()
+
+
+def build(settings: dict[str, str], *, days: int) -> int:
+    """The whole main job, one step after the other; the exit status of the first that fails."""
+    steps: tuple[Callable[[], int], ...] = (
+        lambda: load(settings, days=days),
+        lambda: first_sync(settings),
+        lambda: approve_leavers(settings),
+        lambda: sync_by_sensor(settings),
+        lambda: _run(["asset", "materialize", "-m", MODULE, "--select", SCORECARDS], settings),
+    )
+    return next((status for step in steps if (status := step())), 0)
+
+
+def first_sync(settings: dict[str, str]) -> int:
+    """HR's first roster against the sandbox's accounts; nobody is switched off yet."""
+    print("Syncing users with HR's roster; a first sync switches nobody off ...", flush=True)
+    return _write_roster(edition=1) or _run(["job", "execute", "-m", MODULE, "-j", "user_sync"], settings)
+
+
+def approve_leavers(settings: dict[str, str]) -> int:
+    """What the first sync held back, approved by its fingerprint as a person would; the exit status."""
+    fingerprint = held_fingerprint(settings["WAREHOUSE_URL"])
+    if fingerprint is None:
+        return 0
+    print(f"Approving the leavers that wait as {fingerprint} ...", flush=True)
+    approval = HOME / "approval.yaml"
+    approval.write_text(json.dumps({"plan_fingerprint": fingerprint}))
+    return _run(["job", "execute", "-m", MODULE, "-j", "user_sync_apply", "-c", str(approval)], settings)
+
+
+def sync_by_sensor(settings: dict[str, str]) -> int:
+    """A month of HR's work later: a real daemon's sensor sees the new roster and asks for the sync; the exit status."""
+    print("HR changes the roster; the sensor sees it and asks for a sync ...", flush=True)
+    plans = carried_out_plans(settings["WAREHOUSE_URL"])
+    if status := _write_roster(edition=2) or _run(["sensor", "start", SENSOR, "-m", MODULE], settings):
+        return status
+    daemon = _dagster(["dev", "-m", MODULE, "--host", "127.0.0.1", "--port", "0"], settings)
+    deadline = time.monotonic() + SENSOR_SECONDS
+    try:
+        while carried_out_plans(settings["WAREHOUSE_URL"]) == plans:
+            if time.monotonic() > deadline or daemon.poll() is not None:
+                print(f"The sensor asked for no sync that ended well; see {LOG}.", file=sys.stderr)
+                return 1
+            time.sleep(0.5)
+    finally:
+        _ended(daemon)
+    return _run(["sensor", "stop", SENSOR, "-m", MODULE], settings)
 
 
 def load(settings: dict[str, str], *, days: int) -> int:
@@ -72,12 +131,21 @@ def load(settings: dict[str, str], *, days: int) -> int:
     tags = {"dagster/asset_partition_range_start": str(first), "dagster/asset_partition_range_end": str(last)}
     print(f"Loading {first} to {last} from the sandbox, as one run of daily_refresh ...", flush=True)
     began = time.monotonic()
-    run = _dagster(["job", "execute", "-m", MODULE, "-j", "daily_refresh", "--tags", json.dumps(tags)], settings)
-    status = run.wait()
+    status = _run(["job", "execute", "-m", MODULE, "-j", "daily_refresh", "--tags", json.dumps(tags)], settings)
+    if not status:
+        print(f"Done in {time.monotonic() - began:.0f} s.", flush=True)
+    return status
+
+
+def _write_roster(*, edition: int) -> int:
+    return _python(["-m", "exec_orchestration.sandbox.roster", "--out", str(ROSTER), "--edition", str(edition)]).wait()
+
+
+def _run(arguments: Sequence[str], settings: dict[str, str]) -> int:
+    """One of Dagster's commands to its end; what it said is shown where it fails."""
+    status = _dagster(arguments, settings).wait()
     if status:
         print(f"The run failed; the end of {LOG}:\n" + LOG.read_text()[-4000:], file=sys.stderr)
-    else:
-        print(f"Done in {time.monotonic() - began:.0f} s.\n")
     return status
 
 
@@ -115,9 +183,14 @@ def _until_interrupted(process: subprocess.Popen[str]) -> int:
     try:
         return process.wait()
     except KeyboardInterrupt:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        _ended(process)
         return 0
+
+
+def _ended(process: subprocess.Popen[str]) -> None:
+    """Interrupt a process and wait for it; one that does not end is killed."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()

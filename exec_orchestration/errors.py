@@ -11,6 +11,9 @@
     |   |-- RateLimited        wait until `resume_at`, then run again (429)
     |   |-- BadAnswer          report to the vendor: not JSON, or not the shape that the contract promises
     |   `-- ListingMoved       run again when it is quieter: pages moved while they were read
+    |-- UnhealthyRoster        mend HR's roster or its mapping: nothing was sent to Sparkwise
+    |-- PlanRefused            look at the newest plan: the one that was to be applied is not true or not safe
+    |-- SyncStopped            look at what Sparkwise says, then run again: only what has no answer is sent
     |-- TooManyRejectedRows    look into `rejected_rows`, mend the source or raise the limit
     `-- WarehouseError         mend the database, then run again: nothing was half-written
 
@@ -70,6 +73,18 @@ class BadAnswer(VendorError):
 
 class ListingMoved(VendorError):
     """The pages of one listing do not fit together: rows moved while they were read."""
+
+
+class UnhealthyRoster(ExecOrchestrationError):
+    """HR's roster cannot be read or trusted; whoever it names, nothing was sent."""
+
+
+class PlanRefused(ExecOrchestrationError):
+    """A plan that has expired, is no longer true or goes beyond what anybody may approve; nothing was sent."""
+
+
+class SyncStopped(ExecOrchestrationError):
+    """Sparkwise kept failing in the middle of a plan; what it answered until then is on record."""
 
 
 class TooManyRejectedRows(ExecOrchestrationError):

@@ -3,7 +3,10 @@
 Plain SQL on the finished tables, for somebody who has just run the demo; it writes nothing and imports no room.
 """
 
+import json
 from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -22,6 +25,39 @@ GROUP BY rank ORDER BY place
 ASSIGNMENTS = "SELECT SUM(assigned), SUM(completed), SUM(past_due) FROM assignment_completion"
 SESSIONS = "SELECT SUM(participants), SUM(attended), SUM(completed) FROM session_completion"
 
+PLANS = """
+SELECT plan_id, action, is_held, COUNT(*),
+       (SELECT COUNT(DISTINCT employee_id) FROM user_sync_outcome AS done
+        WHERE done.plan_id = plan.plan_id AND done.action = plan.action AND done.result = 'applied')
+FROM user_sync_plan AS plan WHERE action <> 'unchanged' GROUP BY plan_id, action, is_held ORDER BY plan_id, action
+"""
+LAST_CHANGES = """
+SELECT plan.employee_id, plan.action, plan.changes, plan.reason, outcome.result
+FROM user_sync_plan AS plan JOIN user_sync_outcome AS outcome USING (plan_id, employee_id)
+WHERE plan_id = (SELECT MAX(plan_id) FROM user_sync_outcome) ORDER BY plan.action, plan.employee_id
+"""
+HELD = "SELECT plan_fingerprint FROM user_sync_plan WHERE is_held ORDER BY plan_id DESC LIMIT 1"
+CARRIED_OUT = "SELECT COUNT(DISTINCT plan_id) FROM user_sync_plan WHERE carried_out_at IS NOT NULL"
+
+
+def held_fingerprint(url: str) -> str | None:
+    """The fingerprint of what the newest plan with held changes holds back."""
+    found: str | None = _scalar(url, HELD)
+    return found
+
+
+def carried_out_plans(url: str) -> int:
+    """How many plans were carried out."""
+    return int(_scalar(url, CARRIED_OUT) or 0)
+
+
+def _scalar(url: str, query: str) -> Any:
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql(query).scalar()
+    engine.dispose()
+    return found
+
 
 def summary(url: str) -> Iterator[str]:
     """The lines of the summary."""
@@ -32,6 +68,9 @@ def summary(url: str) -> Iterator[str]:
         yield from _lift(connection)
         yield from _ranks(connection)
         yield from _completion(connection)
+        yield ""
+        yield from _plans(connection)
+        yield from _last_changes(connection)
     engine.dispose()
 
 
@@ -77,3 +116,21 @@ def _completion(connection: Connection) -> Iterator[str]:
     if participants:
         rates = f"{attended / participants:.0%} of {participants:,} attended, {finished / participants:.0%} completed"
         yield f"Sessions     {rates}"
+
+
+def _plans(connection: Connection) -> Iterator[str]:
+    """One line a plan: what was asked for, what waited, what was done."""
+    rows = connection.exec_driver_sql(PLANS).all()
+    for plan_id, actions in groupby(rows, key=lambda row: row[0]):
+        told = [
+            f"{count} {action}" + (" (waiting for approval)" if held else f" ({done} done)" if done else "")
+            for _, action, held, count, done in actions
+        ]
+        yield f"User sync    plan {plan_id}: {', '.join(told)}"
+
+
+def _last_changes(connection: Connection) -> Iterator[str]:
+    """The last plan person by person."""
+    for employee_id, action, changes, reason, result in connection.exec_driver_sql(LAST_CHANGES):
+        fields = ", ".join(f"{name}: {was} -> {to}" for name, (was, to) in json.loads(changes).items())
+        yield f"             {employee_id}  {action:<10}  {result:<8}  {reason} ({fields})"

@@ -191,13 +191,13 @@ def test_the_ui_shows_the_graph(ui: Ui) -> None:
         seconds=START_SECONDS,
     )
     by_name = {node["assetKey"]["path"][0]: node for node in nodes}
-    assert len(by_name) == 17
-    assert {node["groupName"] for node in nodes} == {"exec", "sparkwise", "analytics"}
+    assert len(by_name) == 22
+    assert {node["groupName"] for node in nodes} == {"exec", "sparkwise", "hr", "analytics", "user_sync"}
     assert all(node["description"] for node in nodes)
 
 
-def test_the_schedule_is_on(ui: Ui) -> None:
-    """`make dev` turns the schedule on; by default it is off."""
+def test_the_schedules_are_on(ui: Ui) -> None:
+    """`make dev` turns the schedules on; by default they are off."""
     schedules = ui.until(
         lambda: ui.ask(
             '{ schedulesOrError(repositorySelector: {repositoryName: "__repository__", repositoryLocationName: '
@@ -206,7 +206,8 @@ def test_the_schedule_is_on(ui: Ui) -> None:
         seconds=START_SECONDS,
     )
     assert {each["name"]: each["scheduleState"]["status"] for each in schedules} == {
-        "daily_refresh_schedule": "RUNNING"
+        "daily_refresh_schedule": "RUNNING",
+        "user_sync_schedule": "RUNNING",
     }
 
 

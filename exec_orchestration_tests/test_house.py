@@ -20,7 +20,13 @@ from exec_orchestration.tables.declare import is_daily
 PROJECT = Path(__file__).parent.parent
 MODULES = sorted((PROJECT / "exec_orchestration").rglob("*.py"))
 ASSETS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
-POOLS = {"exec": "exec_api", "sparkwise": "sparkwise_api", "analytics": "warehouse"}
+POOLS = {
+    "exec": "exec_api",
+    "sparkwise": "sparkwise_api",
+    "hr": "warehouse",
+    "analytics": "warehouse",
+    "user_sync": "sparkwise_api",
+}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PROJECT)))

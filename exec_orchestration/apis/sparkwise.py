@@ -82,7 +82,7 @@ class SparkwiseApi:
         return self._write(self._operations.upsert, users)
 
     def deactivate(self, references: Sequence[Mapping[str, Any]]) -> BatchAnswer:
-        """Switch off up to 200 users, each referred to as `{remoteId}`."""
+        """Switch off up to 200 users, each referred to as `{remoteId}` or as Sparkwise wants it."""
         return self._write(self._operations.deactivate, references)
 
     def _write(self, operation: Operation, users: Sequence[Mapping[str, Any]]) -> BatchAnswer:

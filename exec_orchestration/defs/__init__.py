@@ -1,7 +1,9 @@
 """The hall: the only room that knows Dagster, with doors to every other.
 
-Assets (`exec_assets`, `sparkwise_assets`, `mart_assets`), what carries a listing into a partition (`loading`), settings
-and resources, partitions, checks, jobs and schedules. An asset's body calls rooms; it computes nothing itself.
+Assets (`exec_assets`, `sparkwise_assets`, `mart_assets`, `roster_assets`), what carries a listing into a partition
+(`loading`) and a roster into the warehouse (`roster_keeping`), what the side wing needs of the others (`user_sync`),
+settings and resources, partitions, checks, jobs, schedules and sensors. An asset's body calls rooms; it computes
+nothing itself.
 """
 
 import warnings

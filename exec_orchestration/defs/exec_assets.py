@@ -16,6 +16,7 @@ from exec_orchestration.defs.metadata import described, spec
 from exec_orchestration.defs.partitions import ONE_RUN
 from exec_orchestration.defs.resources import ExecResource, WarehouseResource
 from exec_orchestration.tables import exec_com as tables
+from exec_orchestration.tables.declare import PARTITION
 from exec_orchestration.tables.history import observations
 from exec_orchestration.tables.rows import Day, DayOf
 
@@ -133,7 +134,7 @@ def load_assignments(
             staging.judge_rejects()
         counts = observe_history(load, staging)
         if len(days) > 1:
-            staging.stage.index_days()
+            staging.stage.index(PARTITION)
         before_start = rows_before_start(staging.stage.rows_by_day(), warehouse.first_day)
         for day in days:
             staging.publish(day)

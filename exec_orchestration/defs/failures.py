@@ -1,8 +1,9 @@
 """Errors of the house -> Dagster's Failure, once, at the edge: one paragraph that says what to do."""
 
 import functools
-from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any, ParamSpec, TypeVar, cast
 
 import dagster as dg
 
@@ -13,16 +14,36 @@ Result = TypeVar("Result")
 
 
 def told_plainly(body: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """`body`, whose ExecOrchestrationErrors end the step with their own text and no second attempt."""
+    """`body`, whose ExecOrchestrationErrors end the step with their own text and no second attempt.
+
+    A generator may have yielded some of its results by then; they stand.
+    """
+    if inspect.isgeneratorfunction(body):
+        return cast("Callable[Parameters, Result]", _told_as_it_goes(body))
 
     @functools.wraps(body)
     def told(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         try:
             return body(*args, **kwargs)
         except ExecOrchestrationError as error:
-            raise dg.Failure(str(error), metadata=_facts(error), allow_retries=False) from error
+            raise _failure(error) from error
 
     return told
+
+
+def _told_as_it_goes(body: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    @functools.wraps(body)
+    def told(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        try:
+            yield from body(*args, **kwargs)
+        except ExecOrchestrationError as error:
+            raise _failure(error) from error
+
+    return told
+
+
+def _failure(error: ExecOrchestrationError) -> dg.Failure:
+    return dg.Failure(str(error), metadata=_facts(error), allow_retries=False)
 
 
 def _facts(error: ExecOrchestrationError) -> dict[str, Any]:

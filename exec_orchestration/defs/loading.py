@@ -22,6 +22,7 @@ from exec_orchestration.defs.metadata import row_count
 from exec_orchestration.defs.partitions import DayWindow, days_of
 from exec_orchestration.defs.resources import ExecResource, WarehouseResource
 from exec_orchestration.errors import TooManyRejectedRows
+from exec_orchestration.tables.declare import PARTITION
 from exec_orchestration.tables.rows import Day, DayOf, Reading, RejectedRow, read_rows, rejected_row_values
 from exec_orchestration.tables.warehouse import Stage
 
@@ -129,7 +130,7 @@ class Staging:
             self.read(partial(listing, days[0].start, days[-1].end), partition=cut)
             if self._all_fall_within(days):
                 if len(days) > 1:
-                    self.stage.index_days()
+                    self.stage.index(PARTITION)
                 return
             self._load.context.log.warning(
                 f"Some rows of {self._load.table.name} do not tell a day of {days[0].key}...{days[-1].key}: their "

@@ -12,7 +12,7 @@ from exec_orchestration.defs.failures import told_plainly
 from exec_orchestration.defs.metadata import described, row_count
 from exec_orchestration.defs.partitions import days_of
 from exec_orchestration.defs.resources import WarehouseResource
-from exec_orchestration.marts import completion, lift, proficiency, ranks
+from exec_orchestration.marts import completion, lift, people, proficiency, ranks
 from exec_orchestration.tables import marts as tables
 from exec_orchestration.tables.warehouse import Window
 
@@ -76,6 +76,46 @@ def learner_lift(context: Context, warehouse: Tables) -> Result:
         metadata=row_count(rows, partitioned=False),
         check_results=[missing_days([date.fromisoformat(key) for key in loaded])],
     )
+
+
+OF_BOTH_VENDORS = (
+    "hr_roster",
+    "exec_members",
+    "exec_participant_analytics",
+    "exec_assignments",
+    "learner_lift",
+    "sparkwise_completions",
+)
+
+
+@dg.asset(
+    **described(tables.learner_scorecard, kinds=KINDS),
+    deps=[*OF_BOTH_VENDORS, "exec_skill_proficiency", "sparkwise_users"],
+    pool=POOL,
+)
+@told_plainly
+def learner_scorecard(context: Context, warehouse: Tables) -> Result:
+    return replace_all(
+        warehouse,
+        tables.learner_scorecard,
+        people.learner_scorecard(completed_at_steps_pct=warehouse.completed_steps_pct),
+    )
+
+
+@dg.asset(**described(tables.department_scorecard, kinds=KINDS), deps=OF_BOTH_VENDORS, pool=POOL)
+@told_plainly
+def department_scorecard(context: Context, warehouse: Tables) -> Result:
+    return replace_all(
+        warehouse,
+        tables.department_scorecard,
+        people.department_scorecard(completed_at_steps_pct=warehouse.completed_steps_pct),
+    )
+
+
+def replace_all(warehouse: WarehouseResource, table: sa.Table, query: sa.Select[Any]) -> Result:
+    """Replace a mart without partitions as a whole."""
+    rows = warehouse.tables.replace_window_by_query(table, None, query)
+    return dg.MaterializeResult(metadata=row_count(rows, partitioned=False))
 
 
 def replace_days(context: Context, warehouse: WarehouseResource, table: sa.Table, query: DailyQuery) -> Result:

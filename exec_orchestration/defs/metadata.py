@@ -1,6 +1,6 @@
 """What the UI shows of a table, derived from its declaration: nobody types it twice."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -60,8 +60,8 @@ def described(table: sa.Table, *, kinds: set[str]) -> dict[str, Any]:
     }
 
 
-def spec(table: sa.Table, *, kinds: set[str]) -> dg.AssetSpec:
+def spec(table: sa.Table, *, kinds: set[str], deps: Sequence[str] = ()) -> dg.AssetSpec:
     """The same for one asset among several of a function."""
     arguments = described(table, kinds=kinds)
     del arguments["backfill_policy"]
-    return dg.AssetSpec(key=arguments.pop("name"), **arguments)
+    return dg.AssetSpec(key=arguments.pop("name"), deps=deps, **arguments)

@@ -1,4 +1,4 @@
-"""What a run may reach: Exec, Sparkwise and the warehouse. The only module that reads the environment.
+"""What a run may reach: Exec, Sparkwise, HR's roster and the warehouse. The only module that reads the environment.
 
 Each is built when an asset first asks for it, so that a bad setting stops that asset, by name, and nothing else.
 Tests hand over an environment and a transport of their own.
@@ -18,6 +18,7 @@ from exec_orchestration.apis.paging import Item, read_settled
 from exec_orchestration.apis.sparkwise import Operations, SparkwiseApi
 from exec_orchestration.apis.vendor import Vendor
 from exec_orchestration.defs import settings
+from exec_orchestration.defs.roster_resource import RosterResource
 from exec_orchestration.defs.settings import Environment
 from exec_orchestration.errors import BadAnswer, BadSetting
 from exec_orchestration.tables.warehouse import Warehouse
@@ -113,6 +114,11 @@ class SparkwiseResource:
         return SparkwiseApi(JsonClient(vendor, transport=self._transport), operations=operations)
 
     @cached_property
+    def deactivate_by(self) -> str:
+        """The field by which an account is referred to when it is switched off."""
+        return settings.SPARKWISE_DEACTIVATE_BY.read(self._environment)
+
+    @cached_property
     def completions_by_day(self) -> bool:
         """True when one listing of a range must not be cut into days."""
         return settings.SPARKWISE_COMPLETIONS_BY_DAY.read(self._environment)
@@ -193,6 +199,12 @@ def sparkwise(_context: dg.InitResourceContext) -> Iterator[SparkwiseResource]:
         resource.close()
 
 
+@dg.resource(description="HR's roster: HR_ROSTER_* and USER_SYNC_* settings.")
+def roster(_context: dg.InitResourceContext) -> RosterResource:
+    """HR's roster for one run."""
+    return RosterResource(os.environ)
+
+
 @dg.resource(description="The warehouse: WAREHOUSE_URL.")
 def warehouse(_context: dg.InitResourceContext) -> Iterator[WarehouseResource]:
     """The warehouse for one run."""
@@ -213,6 +225,11 @@ def partitions_start_and_zone() -> tuple[date, str]:
         return start.read(os.environ), zone.read(os.environ).key
     except BadSetting:
         return start.read({}), zone.read({}).key
+
+
+def roster_now() -> RosterResource:
+    """HR's roster for a sensor, which looks at it at each tick."""
+    return RosterResource(os.environ)
 
 
 def lookback_days() -> int:

@@ -6,6 +6,7 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 from exec_orchestration.defs.jobs import daily_refresh
 from exec_orchestration.defs.partitions import DAILY
 from exec_orchestration.defs.resources import lookback_days
+from exec_orchestration.defs.sync_jobs import user_sync
 
 
 @dg.schedule(
@@ -24,3 +25,15 @@ def daily_refresh_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunReque
         run_key=f"{keys[0]}...{keys[-1]}",
         tags={ASSET_PARTITION_RANGE_START_TAG: keys[0], ASSET_PARTITION_RANGE_END_TAG: keys[-1]},
     )
+
+
+@dg.schedule(
+    job=user_sync,
+    cron_schedule="15 5 * * *",
+    execution_timezone=DAILY.timezone,
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="Syncs the users even when HR has not changed: people edit Sparkwise by hand, and last days pass.",
+)
+def user_sync_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """One run a day."""
+    return dg.RunRequest(run_key=f"{context.scheduled_execution_time:%Y-%m-%d}")

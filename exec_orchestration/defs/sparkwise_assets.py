@@ -49,7 +49,8 @@ def sparkwise_completions(context: Context, sparkwise: Sparkwise, warehouse: Tab
     return dg.MaterializeResult()
 
 
-@dg.asset(**described(tables.sparkwise_users, kinds=KINDS), pool=POOL)
+# Listed after the roster was accepted: a roster that is refused costs no request.
+@dg.asset(**described(tables.sparkwise_users, kinds=KINDS), deps=["hr_roster"], pool=POOL)
 @told_plainly
 def sparkwise_users(context: Context, sparkwise: Sparkwise, warehouse: Tables) -> dg.MaterializeResult:
     load = Load(context, tables.sparkwise_users, warehouse, sparkwise.api.client)

@@ -19,6 +19,19 @@ REASONS = {
     429: ("rate_limited", "rate_limited"),
 }
 RETRY_AFTER_PLACES = ("body", "error", "header")
+EVERYBODY = "*"  # where a rule names users
+
+
+@dataclass(frozen=True)
+class Meddling:
+    """What rules of the sandbox do to single users of a batch, by remote id. `refused` gives the error's text."""
+
+    refused: Mapping[str, str] = field(default_factory=dict)
+    omitted: frozenset[str] = frozenset()  # written, and then not mentioned
+    skipped: frozenset[str] = frozenset()  # neither written nor mentioned
+
+    def refusal_of(self, remote_id: str | None) -> str | None:
+        return self.refused.get(remote_id or "", self.refused.get(EVERYBODY))
 
 
 @dataclass(frozen=True)
@@ -32,6 +45,7 @@ class Asked:
     path_params: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
+    meddling: Meddling = Meddling()
 
     @property
     def target(self) -> str:
@@ -40,9 +54,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
+    """`written` are the remote ids of the users that this request changed; only the log sees them."""
+
     status: int
     payload: Any
     headers: Mapping[str, str] = field(default_factory=dict)
+    written: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,28 +5,28 @@ Must not live here: what the twins answer. Leads to: `create_app` in process, `s
 """
 
 import argparse
-import json
 import signal
 import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from types import FrameType
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from exec_orchestration.sandbox import exec_com, sparkwise
-from exec_orchestration.sandbox.cast import midnight
+from exec_orchestration.sandbox.accounts import Accounts, TrustedDomains
+from exec_orchestration.sandbox.cast import Account, midnight
 from exec_orchestration.sandbox.desk import Desk, not_found
-from exec_orchestration.sandbox.faults import Fault, Faults
+from exec_orchestration.sandbox.faults import Faults
 from exec_orchestration.sandbox.limits import NO_LIMITS, Limits, RateLimiter
+from exec_orchestration.sandbox.options import add_world_options, read_options
 from exec_orchestration.sandbox.request_log import RequestLog
-from exec_orchestration.sandbox.world import FIRST_DAY, World, build_world
+from exec_orchestration.sandbox.switches import switches
+from exec_orchestration.sandbox.world import World, build_world
 
 EXEC_KEY = "exec_live_" + "SandboxKeyThatOpensNothingAnywhere000001"
 SPARKWISE_KEY = "sparkwise-sandbox-key-that-opens-nothing"
@@ -42,66 +42,51 @@ def create_app(
     clock: Callable[[], float] = time.time,
     today: Callable[[], date] | None = None,
     nested_members: bool = False,
+    trusted_domains: frozenset[str] | None = None,
+    strict_deactivation: bool = False,
+    accounts: Sequence[Account] | None = None,
     log: RequestLog | None = None,
 ) -> Starlette:
     """Both vendors over one world.
 
     The twins answer as of the first instant of `today`, by default the day after the world's last. `limits` are those
-    of Exec and follow `clock` (epoch seconds); Sparkwise publishes none. Users that a client changes change in this
-    app only, never in the world.
+    of Exec and follow `clock` (epoch seconds); Sparkwise publishes none. Sparkwise starts with `accounts`, by default
+    the world's; users that a client changes change in this app only, never in the world. With `trusted_domains` it
+    refuses to write users of other domains, with `strict_deactivation` to deactivate inactive ones.
     """
     faults, log = faults or Faults(), log or RequestLog()
 
     def now() -> datetime:
         return midnight(today() if today else world.until + timedelta(days=1))
 
-    accounts = sparkwise.Accounts(world.cast.accounts)
+    users = Accounts(
+        world.cast.accounts if accounts is None else accounts,
+        trusted=_trusted(world, trusted_domains),
+        strict_deactivation=strict_deactivation,
+    )
     exec_twin = exec_com.ExecTwin(world, EXEC_KEY, now, nested_members)
-    sparkwise_twin = sparkwise.SparkwiseTwin(world, accounts, SPARKWISE_KEY, now)
+    sparkwise_twin = sparkwise.SparkwiseTwin(world, users, SPARKWISE_KEY, now)
     exec_desk = Desk(exec_twin, RateLimiter(limits, clock), faults, log)
     sparkwise_desk = Desk(sparkwise_twin, RateLimiter(NO_LIMITS, clock), faults, log)
     return Starlette(
         routes=[
             Mount(exec_com.BASE, routes=_routes(exec_desk)),
             Mount(sparkwise.BASE, routes=_routes(sparkwise_desk)),
-            Mount("/_sandbox", routes=_switches(faults, log)),
+            Mount("/_sandbox", routes=switches(faults, log, users)),
         ]
     )
+
+
+def _trusted(world: World, domains: frozenset[str] | None) -> TrustedDomains | None:
+    if domains is None:
+        return None
+    emails = {person.employee_id: person.email for person in world.cast.people if person.employee_id}
+    return TrustedDomains(frozenset(domain.casefold() for domain in domains), emails)
 
 
 def _routes(desk: Desk) -> list[Route]:
     known = [Route(path, desk.endpoint(handler), methods=[method]) for method, path, handler in desk.vendor.routes()]
     return [*known, Route("/{rest:path}", desk.endpoint(not_found), methods=ANY_METHOD)]
-
-
-def _switches(faults: Faults, log: RequestLog) -> list[Route]:
-    async def put_faults(request: Request) -> Response:
-        try:
-            rules = json.loads(await request.body())
-            if not isinstance(rules, list):
-                raise TypeError("the body is a JSON list of rules")
-            faults.replace([Fault.from_json(rule) for rule in rules])
-        except (ValueError, TypeError) as error:
-            return JSONResponse({"error": str(error)}, status_code=400)
-        return Response(status_code=204)
-
-    async def delete_faults(_: Request) -> Response:
-        faults.clear()
-        return Response(status_code=204)
-
-    async def get_requests(_: Request) -> Response:
-        return JSONResponse(log.entries())
-
-    async def delete_requests(_: Request) -> Response:
-        log.clear()
-        return Response(status_code=204)
-
-    return [
-        Route("/faults", put_faults, methods=["PUT"]),
-        Route("/faults", delete_faults, methods=["DELETE"]),
-        Route("/requests", get_requests, methods=["GET"]),
-        Route("/requests", delete_requests, methods=["DELETE"]),
-    ]
 
 
 def serve(
@@ -112,12 +97,21 @@ def serve(
     faults: Faults | None = None,
     limits: Limits = NO_LIMITS,
     nested_members: bool = False,
+    trusted_domains: frozenset[str] | None = None,
+    strict_deactivation: bool = False,
     on_ready: Callable[[int], None] = lambda port: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; port 0 takes a free one. `on_ready` gets the port once requests are answered."""
     if host != LOOPBACK:
         raise ValueError(f"the sandbox listens on {LOOPBACK} only, not on {host!r}")
-    app = create_app(world, faults=faults, limits=limits, nested_members=nested_members)
+    app = create_app(
+        world,
+        faults=faults,
+        limits=limits,
+        nested_members=nested_members,
+        trusted_domains=trusted_domains,
+        strict_deactivation=strict_deactivation,
+    )
     with socket.create_server((LOOPBACK, port), reuse_port=False) as listener:
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=2
@@ -145,30 +139,32 @@ def main(argv: Sequence[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
     serve(
-        build_world(options.seed, start=options.start, until=options.until),
+        build_world(options.seed, start=options.start, until=options.until, people=options.people),
         port=options.port,
         limits=Limits(options.requests_per_minute, options.requests_per_day),
         nested_members=options.nested_members,
+        trusted_domains=options.trusted_domains,
+        strict_deactivation=options.strict_deactivation,
         on_ready=_announce,
     )
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
-    yesterday = datetime.now(UTC).date() - timedelta(days=1)
     parser = argparse.ArgumentParser(
         prog="sandbox", description="Both vendors' REST APIs on loopback, over a made-up world"
     )
     parser.add_argument("--port", type=int, default=0, help="0 = a free one (default)")
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--start", type=date.fromisoformat, default=FIRST_DAY, help="the world's first day")
-    parser.add_argument("--until", type=date.fromisoformat, default=yesterday, help="its last day (yesterday, UTC)")
+    add_world_options(parser)
     parser.add_argument("--requests-per-minute", type=int, default=0, help="Exec's limit; 0 = none (default)")
     parser.add_argument("--requests-per-day", type=int, default=0, help="Exec's limit; 0 = none (default)")
     parser.add_argument("--nested-members", action="store_true", help="nest the person of a member under user")
-    options = parser.parse_args(argv)
-    if options.until < options.start:
-        parser.error(f"--until {options.until} is before --start {options.start}")
-    return options
+    parser.add_argument("--trusted-domains", type=_domains, help="a.com,b.com: Sparkwise refuses users of others")
+    parser.add_argument("--strict-deactivation", action="store_true", help="Sparkwise deactivates nobody twice")
+    return read_options(parser, argv)
+
+
+def _domains(text: str) -> frozenset[str] | None:
+    return frozenset(word.strip() for word in text.split(",") if word.strip()) or None
 
 
 def _announce(port: int) -> None:

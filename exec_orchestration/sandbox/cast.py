@@ -93,7 +93,7 @@ class Module:
 
 @dataclass(frozen=True)
 class Account:
-    """A Sparkwise user. `remote_id` is an employee id, or null or foreign for accounts that HR does not know."""
+    """A Sparkwise user. `remote_id` is an employee id, or null or blank for accounts that HR does not know."""
 
     id: str
     first_name: str
@@ -159,14 +159,16 @@ def _on_day(rng: Random, first: datetime) -> datetime:
 def _person(rng: Random, number: int, groups: tuple[Group, ...], start: date) -> Person:
     first, first_ascii = catalogue.FIRST_NAMES[(number - 1) % len(catalogue.FIRST_NAMES)]
     last, last_ascii = catalogue.LAST_NAMES[(number - 1) % len(catalogue.LAST_NAMES)]
-    email = f"{first_ascii}.{last_ascii}{number}@{catalogue.COMPANY_DOMAIN}"
+    mailbox, domain = f"{first_ascii}.{last_ascii}{number}", catalogue.COMPANY_DOMAIN
+    if number % 23 == 0:
+        domain = catalogue.CONTRACTOR_DOMAIN
     joined = midnight(start) - timedelta(days=rng.randrange(1, 400), seconds=rng.randrange(86_400))
     if rng.random() < 0.12:
         joined = midnight(start) + timedelta(days=rng.randrange(5, 200), hours=8)
     return Person(
         id=long_id(rng) if number % 2 else short_id(rng),
         # Exec keeps the capitals that people typed, so a join by e-mail has to fold case
-        email=email.title().replace("@Example.Com", "@Example.com") if number % 17 == 0 else email,
+        email=f"{mailbox.title()}@{domain.capitalize()}" if number % 17 == 0 else f"{mailbox}@{domain}",
         first_name=first,
         last_name=last,
         role="admin" if number <= 2 else "staff" if number <= 5 else "member",
@@ -232,7 +234,7 @@ def _accounts(rng: Random, staff: tuple[Person, ...]) -> tuple[Account, ...]:
         if rng.random() < 0.92
     ]
     strangers = [
-        Account(f"{rng.getrandbits(256):064x}", "Guest", f"Visitor {n}", True, None if n % 2 else f"PARTNER-{n}")
+        Account(f"{rng.getrandbits(256):064x}", "Guest", f"Visitor {n}", True, "" if n == 3 else None)
         for n in range(1, 6)
     ]
     return (*known, *strangers)

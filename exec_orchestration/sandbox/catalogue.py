@@ -6,6 +6,7 @@ Must not live here: anything random or dated. Leads to: `cast`, which turns thes
 from dataclasses import dataclass
 
 COMPANY_DOMAIN = "example.com"
+CONTRACTOR_DOMAIN = "partner.example.org"
 SYSTEM_DOMAIN = "exec.com"
 
 # (as written, as spelt in an e-mail address); the awkward ones come first so that a small company has them too
@@ -25,7 +26,15 @@ SYSTEM_NAMES: tuple[tuple[str, str], ...] = (
     ("Exec", "Support"), ("Exec", "Coach"), ("Demo", "Runner"), ("Quality", "Review"),
 )  # fmt: skip
 DEPARTMENTS: tuple[str, ...] = ("Sales", "Support", "Engineering", "Operations", "People")
+LOCATIONS: tuple[str, ...] = ("Berlin", "São Paulo", "København", "New York", "Remote")
 GROUPS: tuple[str, ...] = ("New managers", "Field sales", "Customer care")
+
+# what HR's second roster brings
+JOINERS: tuple[tuple[str, str, str], ...] = (
+    ("Inés", "Ibáñez", "ines.ibanez"), ("Kofi", "Mensah", "kofi.mensah"), ("Ayşe", "Yılmaz", "ayse.yilmaz"),
+)  # fmt: skip
+NEW_LAST_NAMES: tuple[str, ...] = ("Lindqvist", "O'Súilleabháin", "Novák-Smith")
+NEW_DEPARTMENT = "Product"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ function of the request, and `Desk.endpoint`, which puts it behind Starlette.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Protocol
@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from exec_orchestration.sandbox.answers import Answer, Asked, Listing, Refused, Wire, render, retry_later
-from exec_orchestration.sandbox.faults import Fault, Faults, bend_listing, bend_payload, bend_wire
+from exec_orchestration.sandbox.faults import Fault, Faults, bend_listing, bend_payload, bend_wire, meddling
 from exec_orchestration.sandbox.limits import RateLimiter
 from exec_orchestration.sandbox.request_log import RequestLog
 
@@ -28,6 +28,7 @@ class Vendor(Protocol):
 
     def admits(self, headers: Mapping[str, str]) -> bool: ...
     def refusal(self, status: int, message: str, code: str | None = None) -> Answer: ...
+    def users_sent(self, asked: Asked) -> Sequence[str | None] | None: ...
     def routes(self) -> tuple[tuple[str, str, Handler], ...]: ...
 
 
@@ -49,14 +50,16 @@ class Desk:
 
     def serve(self, asked: Asked, handler: Handler) -> Wire:
         """What goes over the wire for this request."""
-        due = self.faults.due(asked.method, asked.target)
+        due = self.faults.due(asked.method, asked.target, asked.body)
+        asked = replace(asked, meddling=meddling(due))
         answer = self._fail(due) or self._answer(asked, handler, due)
         for fault in due:
             answer = bend_payload(answer, fault)
         wire = render(answer)
         for fault in due:
             wire = bend_wire(wire, fault)
-        self.log.note(asked.method, asked.path, asked.query, wire.status)
+        sent = self.vendor.users_sent(asked)
+        self.log.note(asked.method, asked.path, asked.query, wire.status, users=sent, written=answer.written)
         return replace(wire, headers={**wire.headers, "x-request-id": f"req_{uuid4().hex}"})
 
     def _fail(self, due: list[Fault]) -> Answer | None:

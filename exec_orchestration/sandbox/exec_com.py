@@ -61,6 +61,9 @@ class ExecTwin:
         kind, usual_code = REASONS.get(status, ("api_error", "internal_error"))
         return Answer(status, {"error": {"type": kind, "code": code or usual_code, "message": message}})
 
+    def users_sent(self, asked: Asked) -> None:
+        """Nothing: no operation writes users."""
+
     def routes(self) -> tuple[tuple[str, str, Callable[[Asked], Answer | Listing]], ...]:
         return (
             ("GET", "/scenarios", self.scenarios),

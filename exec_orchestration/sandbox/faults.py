@@ -1,10 +1,11 @@
 """What can go wrong with a vendor, as rules that tests switch on.
 
 Must not live here: sockets, sleeping (`desk` does what a `Wire` says). Leads to: `Faults.due` names the rules that
-apply to a request; `bend_listing`, `bend_payload` and `bend_wire` are pure and say what each does to the answer.
+apply to a request; `meddling`, `bend_listing`, `bend_payload` and `bend_wire` are pure and say what each does to the
+users that are sent, or to the answer.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import MISSING, dataclass, fields, replace
 from re import compile as compile_pattern
@@ -12,9 +13,9 @@ from re import error as PatternError
 from threading import Lock
 from typing import Any
 
-from exec_orchestration.sandbox.answers import RETRY_AFTER_PLACES, Answer, JsonObject, Listing, Wire
+from exec_orchestration.sandbox.answers import RETRY_AFTER_PLACES, Answer, JsonObject, Listing, Meddling, Wire
 
-WHEN = ("path", "method", "times", "skip")
+WHEN = ("path", "method", "body_contains", "times", "skip")
 DETAILS = ("body", "retry_after", "retry_after_place", "index")
 
 
@@ -22,11 +23,13 @@ DETAILS = ("body", "retry_after", "retry_after_place", "index")
 class Fault:
     """When, and exactly one action. `path` is a regular expression searched in path + "?" + query.
 
+    `body_contains` is a text searched in the request's body as it was sent: '"E0042"' is a batch that holds this user.
     The first `skip` matching requests pass, the next `times` are hit (null = all of them).
     """
 
     path: str = ""
     method: str | None = None
+    body_contains: str | None = None
     times: int | None = None
     skip: int = 0
     # instead of an answer, before anything is done
@@ -34,6 +37,10 @@ class Fault:
     body: Any = None  # of `status`; a text is sent as a web page; null = the vendor's own shape
     retry_after: float | None = None  # of `status`, in seconds
     retry_after_place: str = "body"  # or "error", "header"
+    # single users of a batch, by remote id; the others fare as usual
+    refuse_users: Mapping[str, str] | None = None  # not written, in `failed` with this error; "*" = everybody else
+    omit_users: Sequence[str] | None = None  # written, in neither list
+    skip_users: Sequence[str] | None = None  # not written, in neither list
     # the listing moves under the reader's feet
     grow: int = 0  # that many new rows stand at its front
     shrink: int = 0  # that many rows are gone from its front
@@ -62,6 +69,19 @@ class Fault:
             compile_pattern(self.path)
         except PatternError as error:
             raise ValueError(f"path is not a regular expression: {self.path!r} ({error})") from error
+        if not isinstance(self.body_contains, str | None):
+            raise ValueError(f"body_contains is a text, not {self.body_contains!r}")
+        self._check_users()
+
+    def _check_users(self) -> None:
+        if not isinstance(self.refuse_users, Mapping | None):
+            raise ValueError(f"refuse_users is an object of remote ids and error texts, not {self.refuse_users!r}")
+        if not _are_texts([*(self.refuse_users or {}), *(self.refuse_users or {}).values()]):
+            raise ValueError(f"refuse_users holds texts only, not {self.refuse_users!r}")
+        for name in ("omit_users", "skip_users"):
+            users = getattr(self, name)
+            if isinstance(users, str) or not _are_texts(users or ()):
+                raise ValueError(f"{name} is a list of remote ids, not {users!r}")
 
     def actions(self) -> list[str]:
         """The names of the actions that are set."""
@@ -80,8 +100,12 @@ class Fault:
             raise ValueError(f"a fault is an object with some of {sorted(known)}, not {rule!r}")
         return cls(**rule)
 
-    def matches(self, method: str, target: str) -> bool:
-        return self.method in (None, method) and compile_pattern(self.path).search(target) is not None
+    def matches(self, method: str, target: str, body: bytes) -> bool:
+        return (
+            self.method in (None, method)
+            and (self.body_contains is None or self.body_contains.encode() in body)
+            and compile_pattern(self.path).search(target) is not None
+        )
 
 
 class Faults:
@@ -100,17 +124,27 @@ class Faults:
     def clear(self) -> None:
         self.replace(())
 
-    def due(self, method: str, target: str) -> list[Fault]:
+    def due(self, method: str, target: str, body: bytes) -> list[Fault]:
         """The rules that hit this request, in order; asking counts as a match."""
         hits = []
         with self._lock:
             for counted in self._counted:
                 rule, seen = counted
-                if rule.matches(method, target):
+                if rule.matches(method, target, body):
                     counted[1] += 1
                     if seen >= rule.skip and (rule.times is None or seen < rule.skip + rule.times):
                         hits.append(rule)
         return hits
+
+
+def meddling(due: Iterable[Fault]) -> Meddling:
+    """What these rules together do to single users of a batch; of two errors for one user the first rule's counts."""
+    rules = list(due)
+    refused: dict[str, str] = {}
+    for rule in rules:
+        refused = {**(rule.refuse_users or {}), **refused}
+    omitted = frozenset(user for rule in rules for user in rule.omit_users or ())
+    return Meddling(refused, omitted, frozenset(user for rule in rules for user in rule.skip_users or ()))
 
 
 def bend_listing(listing: Listing, fault: Fault) -> Listing:
@@ -187,3 +221,7 @@ def _twin_of(item: JsonObject, number: int) -> JsonObject:
 
 def _as_it_is(item: JsonObject) -> JsonObject:
     return item
+
+
+def _are_texts(values: Any) -> bool:
+    return isinstance(values, Iterable) and all(isinstance(value, str) for value in values)

@@ -1,69 +1,24 @@
-"""The Sparkwise Account API's operations over one world, and the accounts that clients may change.
+"""The Sparkwise Account API's operations over one world and the accounts that clients may change.
 
-Must not live here: keys, limits, faults (`desk`), the history itself (`world`).
+Must not live here: keys, limits, faults (`desk`), the history itself (`world`), the users' state (`accounts`).
 Leads to: `SparkwiseTwin.routes`, mounted by `app` under `BASE`. Source of the shapes: the vendor's public reference.
 """
 
-import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha256
 from math import ceil
-from threading import Lock
-from typing import Any
 
+from exec_orchestration.sandbox.accounts import Accounts, account_json
 from exec_orchestration.sandbox.answers import Answer, Asked, JsonObject, Listing, Refused, iso
+from exec_orchestration.sandbox.batches import LARGEST_BATCH, answer_batch, enveloped, sent_remote_ids
 from exec_orchestration.sandbox.cast import Account, Module
 from exec_orchestration.sandbox.query import Query
 from exec_orchestration.sandbox.team_learning import Cluster, Completion
 from exec_orchestration.sandbox.world import World
 
 BASE = "/sparkwise"
-LARGEST_BATCH = 200
-
-
-class Accounts:
-    """The users as they are now. The only part of the twins that a client changes, hence the lock."""
-
-    def __init__(self, accounts: Iterable[Account]) -> None:
-        self._accounts = {account.id: account for account in accounts}
-        self._lock = Lock()
-
-    def all(self) -> list[Account]:
-        with self._lock:
-            return list(self._accounts.values())
-
-    def upsert(self, wanted: JsonObject) -> Account:
-        """The account after it was created or changed; people are matched on `remoteId` and on nothing else."""
-        problem = _problem_with(wanted)
-        if problem:
-            raise ValueError(problem)
-        with self._lock:
-            known = self._of(wanted["remoteId"])
-            account = Account(
-                id=known.id if known else sha256(f"{len(self._accounts)}:{wanted['remoteId']}".encode()).hexdigest(),
-                first_name=wanted["firstName"],
-                last_name=wanted["lastName"],
-                active=wanted.get("active", known.active if known else True),
-                remote_id=wanted["remoteId"],
-            )
-            self._accounts[account.id] = account
-            return account
-
-    def deactivate(self, reference: JsonObject) -> Account:
-        """The account, now inactive. Doing it twice is no error."""
-        with self._lock:
-            known = self._of(reference.get("remoteId"))
-            if known is None:
-                raise ValueError("User not found")
-            self._accounts[known.id] = replace(known, active=False)
-            return self._accounts[known.id]
-
-    def _of(self, remote_id: Any) -> Account | None:
-        if not isinstance(remote_id, str):
-            return None
-        return next((account for account in self._accounts.values() if account.remote_id == remote_id), None)
+WRITES = ("PUT", "DELETE")
 
 
 @dataclass(frozen=True)
@@ -82,6 +37,11 @@ class SparkwiseTwin:
         metadata = {"code": code} if code else {}
         return Answer(status, {"success": False, "error": {"message": message, "metadata": metadata}, "data": None})
 
+    def users_sent(self, asked: Asked) -> list[str | None] | None:
+        """The remote ids of a write of users, whatever becomes of it; null for every other request."""
+        is_write = asked.method in WRITES and asked.path == f"{BASE}/users"
+        return sent_remote_ids(asked.body) if is_write else None
+
     def routes(self) -> tuple[tuple[str, str, Callable[[Asked], Answer | Listing]], ...]:
         return (
             ("GET", "/clusters", self.clusters),
@@ -94,7 +54,7 @@ class SparkwiseTwin:
     def clusters(self, asked: Asked) -> Listing:
         is_inside, now = _window(asked), self.now()
         rows = [one for one in self.world.clusters if one.created_at < now and is_inside(one.created_at)]
-        return Listing(rows, _cluster, lambda items, total: _success({"items": items, "total": total}))
+        return Listing(rows, _cluster, lambda items, total: enveloped({"items": items, "total": total}))
 
     def completions(self, asked: Asked) -> Listing:
         is_inside, now = _window(asked), self.now()
@@ -112,7 +72,7 @@ class SparkwiseTwin:
 
         def wrap(items: list[JsonObject], total: int) -> JsonObject:
             pages = ceil(total / size)
-            return _success(
+            return enveloped(
                 {
                     "items": items,
                     "page": page,
@@ -124,7 +84,7 @@ class SparkwiseTwin:
                 }
             )
 
-        return Listing(self.accounts.all(), _user, wrap, offset=page * size, size=size)
+        return Listing(self.accounts.all(), account_json, wrap, offset=page * size, size=size)
 
     def upsert(self, asked: Asked) -> Answer:
         return self._batch(asked, self.accounts.upsert)
@@ -133,20 +93,8 @@ class SparkwiseTwin:
         return self._batch(asked, self.accounts.deactivate)
 
     def _batch(self, asked: Asked, change: Callable[[JsonObject], Account]) -> Answer:
-        """Each user on its own: one that fails does not stop the others."""
         Query.read(asked.params, ())
-        success: list[JsonObject] = []
-        failed: list[JsonObject] = []
-        for sent in _sent_users(asked.body):
-            try:
-                success.append(_user(change(sent)))
-            except ValueError as problem:
-                failed.append({"user": sent, "error": str(problem)})
-        return Answer(200, _success({"success": success, "failed": failed}))
-
-
-def _success(data: JsonObject) -> JsonObject:
-    return {"success": True, "data": data, "error": None}
+        return answer_batch(asked.body, change, asked.meddling)
 
 
 def _window(asked: Asked) -> Callable[[datetime], bool]:
@@ -156,36 +104,6 @@ def _window(asked: Asked) -> Callable[[datetime], bool]:
     if first is not None and end is not None and end <= first:
         raise Refused(400, "to must be later than from")
     return lambda instant: (first is None or first <= instant) and (end is None or instant < end)
-
-
-def _sent_users(body: bytes) -> list[JsonObject]:
-    try:
-        sent = json.loads(body)
-    except ValueError as error:
-        raise Refused(400, "The body is not JSON") from error
-    users = sent.get("users") if isinstance(sent, dict) else None
-    if not isinstance(users, list) or not all(isinstance(user, dict) for user in users):
-        raise Refused(400, 'The body must be {"users": [...]}')
-    if not 1 <= len(users) <= LARGEST_BATCH:
-        raise Refused(400, f"users must hold 1 to {LARGEST_BATCH} items, not {len(users)}")
-    return users
-
-
-def _problem_with(wanted: JsonObject) -> str | None:
-    for name in ("remoteId", "firstName", "lastName"):
-        if not isinstance(wanted.get(name), str) or not wanted[name].strip():
-            return f"{name} is required"
-    return None if isinstance(wanted.get("active", True), bool) else "active must be true or false"
-
-
-def _user(row: Account) -> JsonObject:
-    return {
-        "id": row.id,
-        "firstName": row.first_name,
-        "lastName": row.last_name,
-        "active": row.active,
-        "remoteId": row.remote_id,
-    }
 
 
 def _module(row: Module) -> JsonObject:

@@ -19,6 +19,7 @@ from exec_orchestration.sandbox.practice import Assignment, Practice, Session
 from exec_orchestration.sandbox.team_learning import Cluster, Completion, form_clusters
 
 FIRST_DAY = date(2026, 1, 1)
+PEOPLE = 120
 ONE_DAY = timedelta(days=1)
 ONE_MICROSECOND = timedelta(microseconds=1)
 
@@ -93,7 +94,7 @@ class World:
         return {key: Timeline(line) for key, line in lines.items()}
 
 
-def build_world(seed: int = 7, *, start: date = FIRST_DAY, until: date, people: int = 120) -> World:
+def build_world(seed: int = 7, *, start: date = FIRST_DAY, until: date, people: int = PEOPLE) -> World:
     """The company's history from `start` through `until`, both included."""
     if until < start:
         raise ValueError(f"a world needs at least one day: start {start} is after until {until}")

@@ -1,11 +1,12 @@
 """The ground floor: the one truth about every table, and the warehouse that holds them.
 
-A column is declared once (`exec_com`, `sparkwise`, `marts`, `ledger`, in the words of `declare`); DDL, typed rows,
-Dagster's column schema and docs/tables.md all derive from it. `rows` types what comes by the door, `warehouse` replaces
-windows, `migrations` changes the schema. No HTTP and no Dagster here.
+A column is declared once (`exec_com`, `sparkwise`, `hr`, `marts`, `sync`, `ledger`, in the words of `declare`); DDL,
+typed rows, Dagster's column schema and docs/tables.md all derive from it. `rows` types what comes by the door,
+`warehouse` replaces windows, `migrations` changes the schema. Statements that keep a history stand in `history`,
+`roster_versions` and `journal`. No HTTP and no Dagster here.
 """
 
-from exec_orchestration.tables import exec_com, ledger, marts, sparkwise
+from exec_orchestration.tables import exec_com, hr, ledger, marts, sparkwise, sync
 from exec_orchestration.tables.declare import METADATA
 
-__all__ = ["METADATA", "exec_com", "ledger", "marts", "sparkwise"]
+__all__ = ["METADATA", "exec_com", "hr", "ledger", "marts", "sparkwise", "sync"]

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Dialect
 METADATA = sa.MetaData()
 
 PARTITION = "partition_date"
-Group = Literal["exec", "sparkwise", "analytics", "ledger"]
+Group = Literal["exec", "sparkwise", "hr", "analytics", "user_sync", "ledger"]
 
 
 class UtcInstant(sa.types.TypeDecorator[datetime]):

@@ -4,6 +4,7 @@ SQLite: WAL, a busy timeout, one writer at a time (`BEGIN IMMEDIATE`), `executem
 Any other SQLAlchemy dialect gets the portable `INSERT`.
 """
 
+import fcntl
 import json
 import math
 import sqlite3
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,7 @@ CONNECT_TIMEOUT_SECONDS = 10
 VALID_URLS = "sqlite:///data/warehouse.db or postgresql://user:password@host:5432/database"
 
 
-def engine_for(url: str) -> Engine:
+def engine_for(url: str, *, setting: str = "WAREHOUSE_URL") -> Engine:
     """An engine for a SQLAlchemy URL; raises BadSetting where it does not parse or its driver is not installed."""
     try:
         parsed = _with_driver(sa.make_url(url))
@@ -49,18 +51,20 @@ def engine_for(url: str) -> Engine:
         )
     except (sa.exc.NoSuchModuleError, ImportError) as error:
         raise BadSetting(
-            f"WAREHOUSE_URL asks for {parsed.drivername}, whose driver is not installed ({error}); "
+            f"{setting} asks for {parsed.drivername}, whose driver is not installed ({error}); "
             "PostgreSQL comes with `pip install 'exec_orchestration[postgres]'`, and SQLite is always there; "
             f"valid is for example {VALID_URLS}."
         ) from error
     except (sa.exc.ArgumentError, ValueError):
         raise BadSetting(
-            "WAREHOUSE_URL cannot be read as a database URL (its text is not repeated here, as it may hold a "
+            f"{setting} cannot be read as a database URL (its text is not repeated here, as it may hold a "
             f"password); valid is for example {VALID_URLS}, with any @ : / in the password percent-encoded."
         ) from None
     except OSError as error:
-        raise BadSetting(f"WAREHOUSE_URL names a file whose folder cannot be made: {error}.") from error
+        raise BadSetting(f"{setting} names a file whose folder cannot be made: {error}.") from error
     if sqlite:
+        # Where a statement begins with WITH, the driver does not tell how many rows it has inserted.
+        engine.dialect.cte_follows_insert = True
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -126,6 +130,34 @@ def keep_other_writers_out(connection: Connection, table: sa.Table) -> None:
     if connection.dialect.name == "postgresql":
         name = connection.dialect.identifier_preparer.format_table(table)
         connection.execute(sa.text(f"LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE"))
+
+
+@contextmanager
+def alone(engine: Engine, purpose: str) -> Iterator[bool]:
+    """Yields True where nobody else is within `alone` for this purpose; a process that dies lets go at once."""
+    if engine.dialect.name == "postgresql":
+        number = int.from_bytes(sha256(purpose.encode()).digest()[:8], "big", signed=True)
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            is_alone = bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(number))))
+            try:
+                yield is_alone
+            finally:
+                if is_alone:
+                    connection.execute(sa.select(sa.func.pg_advisory_unlock(number)))
+    elif engine.dialect.name == "sqlite" and engine.url.database not in IN_MEMORY:
+        with Path(f"{engine.url.database}.{purpose}.lock").open("w") as file:
+            yield _locked(file)
+    else:
+        yield True
+
+
+def _locked(file: Any) -> bool:
+    """True when this process now holds the file's lock; it is let go when the file is closed."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def forget_temporary(connection: Connection, table: sa.Table) -> None:

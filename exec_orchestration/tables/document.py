@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from exec_orchestration.tables import METADATA
 from exec_orchestration.tables.declare import is_daily
 
-GROUPS = ("exec", "sparkwise", "analytics", "ledger")
+GROUPS = ("exec", "sparkwise", "hr", "analytics", "user_sync", "ledger")
 HEAD = """# Tables
 
 Written by `make docs` from the declarations in `exec_orchestration/tables/`; do not edit by hand. Times are instants in

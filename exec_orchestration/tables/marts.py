@@ -3,8 +3,9 @@
 Shares and rates run from 0 to 1 and are null where nobody is counted; averages and shares are stored unrounded.
 """
 
-from exec_orchestration.tables.declare import day, integer, number, partition_date, table, text
+from exec_orchestration.tables.declare import boolean, day, integer, number, partition_date, table, text
 from exec_orchestration.tables.exec_com import RANKS, TIERS
+from exec_orchestration.tables.hr import STATUSES
 
 scenario_lift = table(
     "scenario_lift",
@@ -108,5 +109,59 @@ skill_tiers = table(
     text("tier", "The tier, as Exec reports it.", key=True, accepted=TIERS),
     integer("learners", "People in the tier.", required=True, unit="people"),
     number("share", "Of all people with an observation of the skill.", unit="share"),
+    group="analytics",
+)
+
+learner_scorecard = table(
+    "learner_scorecard",
+    "One row per person on the roster: what HR, Exec (by e-mail, case folded) and Sparkwise (by remote id) know of the "
+    "person's learning to date.",
+    text("employee_id", "HR's id of the person.", key=True, personal=True),
+    text("email", "The person's e-mail address.", personal=True),
+    text("first_name", "The person's first name.", personal=True),
+    text("last_name", "The person's last name.", personal=True),
+    text("department", "The person's department today; '' for none.", required=True),
+    text("manager_id", "HR's id of the person's manager.", personal=True),
+    text("status", "How the person is employed.", required=True, accepted=STATUSES),
+    boolean("is_in_exec", "True when an e-mail address that the person ever had is known to Exec.", required=True),
+    boolean("is_in_sparkwise", "True when an account has the person's id as its remote id.", required=True),
+    boolean("is_active_in_sparkwise", "True when such an account is active; null without one."),
+    integer("scenarios_practised", "Scenarios with a valid session.", required=True, unit="scenarios"),
+    integer("practice_sessions", "Valid sessions in Exec.", required=True, unit="sessions"),
+    day("last_practised_on", "Last day with a valid session."),
+    number("average_lift_points", "Average of the person's lifts over the scenarios that have one.", unit="points"),
+    integer("scenarios_improved", "Scenarios with a lift above 0.", required=True, unit="scenarios"),
+    integer("gold_scenarios", "Scenarios whose best rank is gold.", required=True, unit="scenarios"),
+    integer("skills_observed", "Skills with an observation, on the last loaded day.", required=True, unit="skills"),
+    integer("skills_proficient", "Of them in tier proficient or excellent.", required=True, unit="skills"),
+    integer("assigned", "Assignments.", required=True, unit="assignments"),
+    integer("assignments_completed", "Of them completed.", required=True, unit="assignments"),
+    integer("assignments_past_due", "Of them past due.", required=True, unit="assignments"),
+    number("assignment_completion_rate", "assignments_completed / assigned.", unit="share"),
+    integer("participations", "Sparkwise sessions that the person was booked for.", required=True),
+    integer("attended", "Of them attended.", required=True, unit="participations"),
+    integer("completed", "Of them attended with enough steps visited.", required=True, unit="participations"),
+    number("attendance_rate", "attended / participations.", unit="share"),
+    number("session_completion_rate", "completed / participations.", unit="share"),
+    group="analytics",
+)
+
+department_scorecard = table(
+    "department_scorecard",
+    "One row per department, past ones too. People and lifts count for the department that a person has today; "
+    "assignments and sessions for the one that the person had when they were given or took place.",
+    text("department", "The department; '' for people without one.", key=True),
+    integer("people", "People on the roster today who are not terminated.", required=True, unit="people"),
+    integer("people_practised", "Of them with a valid session in Exec.", required=True, unit="people"),
+    number("average_lift_points", "Average of their lifts, one for each scenario and person.", unit="points"),
+    number("improved_share", "Lifts above 0, of all their lifts.", unit="share"),
+    integer("assigned", "Assignments given while in this department.", required=True, unit="assignments"),
+    integer("assignments_completed", "Of them completed.", required=True, unit="assignments"),
+    number("assignment_completion_rate", "assignments_completed / assigned.", unit="share"),
+    integer("participations", "Sparkwise sessions booked while in this department.", required=True),
+    integer("attended", "Of them attended.", required=True, unit="participations"),
+    integer("completed", "Of them attended with enough steps visited.", required=True, unit="participations"),
+    number("attendance_rate", "attended / participations.", unit="share"),
+    number("session_completion_rate", "completed / participations.", unit="share"),
     group="analytics",
 )

@@ -101,6 +101,28 @@ class Warehouse:
             if values:
                 connection.execute(rejected_rows.insert(), values)
 
+    def read(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:
+        """The rows of a query that is known to be small enough for memory."""
+        with self._guarded("read"), self.engine.connect() as connection:
+            return list(connection.execute(query).all())
+
+    def write(self, *statements: tuple[sa.UpdateBase, list[dict[str, Any]]]) -> None:
+        """Execute statements, each with its parameters, in one transaction."""
+        with self._guarded("write"), dialects.writing(self.engine) as connection:
+            for statement, parameters in statements:
+                connection.execute(statement, parameters)
+
+    @contextmanager
+    def alone(self, purpose: str) -> Iterator[None]:
+        """A block that one process at a time may be in. Raises WarehouseError where another one is."""
+        with self._guarded(f"lock {purpose}"), dialects.alone(self.engine, purpose) as is_alone:
+            if not is_alone:
+                raise WarehouseError(
+                    f"Another run is in the middle of {purpose} on the warehouse {self.name}. Two at once would send "
+                    "the same things twice, so this one has stopped; run it again when the other has ended."
+                )
+            yield
+
     def frame(self, query: sa.Select[Any]) -> pd.DataFrame:
         """The result of a query as a frame: for previews and reports, never for loads."""
         with self._guarded("read"), self.engine.connect() as connection:
@@ -156,9 +178,9 @@ class Stage:
         self._connection.commit()
         return {each: count for each, count in found}
 
-    def index_days(self) -> None:
-        """Make picking one day out of many cheap."""
-        sa.Index(f"ix_{self.staged.name}", self.staged.c[PARTITION]).create(self._connection)
+    def index(self, column: str) -> None:
+        """Make picking rows by one column out of many cheap."""
+        sa.Index(f"ix_{self.staged.name}", self.staged.c[column]).create(self._connection)
         self._connection.commit()
 
     def execute(self, target: sa.Table, *statements: sa.UpdateBase) -> list[int]:
@@ -180,6 +202,12 @@ class Stage:
             moved = [] if self.table.c[PARTITION].primary_key else [self._delete_moved(window)]
         insert = self.table.insert().from_select(names, chosen)
         return self.execute(self.table, _delete(self.table, window), *moved, insert)[-1]
+
+    def append(self, *before: sa.UpdateBase) -> int:
+        """Add the staged rows to the table after some other statements, in one transaction; their number."""
+        names = [column.name for column in self.table.columns]
+        rows = sa.select(*(self.staged.c[name] for name in names))
+        return self.execute(self.table, *before, self.table.insert().from_select(names, rows))[-1]
 
     def _delete_moved(self, window: Window) -> sa.Delete:
         (key,) = self.table.primary_key.columns

@@ -175,10 +175,112 @@ def test_clusters_can_grow(bend: Callable[..., Caller], caller: Caller) -> None:
     assert len({item["clusterId"] for item in data["items"]}) == data["total"]
 
 
+def user(remote_id: str) -> dict[str, Any]:
+    return {"firstName": "A", "lastName": "B", "active": True, "remoteId": remote_id}
+
+
+def write(caller: Caller, *ids: str, method: str = "PUT") -> tuple[list[str], dict[str, str]]:
+    """The remote ids of `success`, and the errors of `failed`."""
+    answer = caller.sparkwise(method, "/users", json={"users": [user(one) for one in ids]})
+    data = answer.raise_for_status().json()["data"]
+    failed = {one["user"]["remoteId"]: one["error"] for one in data["failed"]}
+    return [one["remoteId"] for one in data["success"]], failed
+
+
+def accounts(caller: Caller) -> dict[str, bool]:
+    return {one["remoteId"]: one["active"] for one in caller.send("GET", "/_sandbox/accounts").json()}
+
+
+def written(caller: Caller) -> list[list[str]]:
+    return [one["written"] for one in caller.send("GET", "/_sandbox/requests").json() if "written" in one]
+
+
+def test_a_rule_may_look_into_the_body(start_app: Callable[..., Caller]) -> None:
+    """Only batches that hold the text are hit, and only they count; a batch that fails whole has written nobody."""
+    rule = Fault(method="PUT", body_contains='"E2"', status=503, skip=1, times=1)
+    caller = start_app(faults=Faults([rule]), accounts=[])
+    statuses = []
+    for batch in (["E1", "E2"], ["E1", "E20"], ["E2", "E3"], ["E3"], ["E2"]):
+        answer = caller.sparkwise("PUT", "/users", json={"users": [user(one) for one in batch]})
+        statuses.append(answer.status_code)
+    assert statuses == [200, 200, 503, 200, 200]
+    assert written(caller) == [["E1", "E2"], ["E1", "E20"], [], ["E3"], ["E2"]]
+    assert caller.sparkwise("DELETE", "/users", json={"users": [{"remoteId": "E2"}]}).status_code == 200
+
+
+def test_users_can_be_refused(start_app: Callable[..., Caller]) -> None:
+    """Who is named comes back in `failed` with the rule's text and is not written; the others are."""
+    caller = start_app(accounts=[])
+    rule = {"method": "PUT", "refuse_users": {"E1": "Temporarily unavailable", "E3": "Invalid name"}, "times": 1}
+    caller.send("PUT", "/_sandbox/faults", json=[rule])
+    assert write(caller, "E1", "E2", "E3") == (["E2"], {"E1": "Temporarily unavailable", "E3": "Invalid name"})
+    assert accounts(caller) == {"E2": True}
+    assert write(caller, "E1", "E3") == (["E1", "E3"], {})
+    assert written(caller) == [["E2"], ["E1", "E3"]]
+
+
+def test_everybody_can_be_refused(start_app: Callable[..., Caller]) -> None:
+    """A star stands for everybody who is not named; deactivations are refused as well."""
+    caller = start_app(faults=Faults([Fault(refuse_users={"*": "closed", "E2": "odd"})]), accounts=[])
+    assert write(caller, "E1", "E2") == ([], {"E1": "closed", "E2": "odd"})
+    assert write(caller, "E1", method="DELETE") == ([], {"E1": "closed"})
+    assert accounts(caller) == {}
+
+
+def test_users_can_be_written_and_not_mentioned(start_app: Callable[..., Caller]) -> None:
+    """Who is omitted stands in neither list, and yet is written."""
+    caller = start_app(faults=Faults([Fault(omit_users=["E1"])]), accounts=[])
+    assert write(caller, "E1", "E2") == (["E2"], {})
+    assert accounts(caller) == {"E1": True, "E2": True}
+    assert write(caller, "E1", "E2", method="DELETE") == (["E2"], {})
+    assert accounts(caller) == {"E1": False, "E2": False}
+    assert written(caller) == [["E1", "E2"], ["E1", "E2"]]
+
+
+def test_users_can_be_forgotten(start_app: Callable[..., Caller]) -> None:
+    """Who is skipped stands in neither list and is not written."""
+    caller = start_app(faults=Faults([Fault(skip_users=["E1", "E3"], skip=1, times=1)]), accounts=[])
+    assert write(caller, "E1") == (["E1"], {})
+    assert write(caller, "E1", "E2", "E3", method="PUT") == (["E2"], {})
+    assert accounts(caller) == {"E1": True, "E2": True}
+    assert write(caller, "E3") == (["E3"], {})
+    assert written(caller) == [["E1"], ["E2"], ["E3"]]
+
+
+def test_rules_on_users_can_be_combined(start_app: Callable[..., Caller]) -> None:
+    """Several rules hold at once; of two errors for one user the first rule's counts."""
+    rules = [
+        Fault(refuse_users={"E1": "one"}),
+        Fault(refuse_users={"E1": "two", "E2": "two"}),
+        Fault(omit_users=["E3"]),
+        Fault(skip_users=["E4"]),
+        Fault(delay_seconds=0.01),
+    ]
+    caller = start_app(faults=Faults(rules), accounts=[])
+    assert write(caller, "E1", "E2", "E3", "E4", "E5") == (["E5"], {"E1": "one", "E2": "two"})
+    assert set(accounts(caller)) == {"E3", "E5"}
+
+
+def test_an_answer_that_is_lost_was_still_written(start_app: Callable[..., Caller]) -> None:
+    """What goes wrong with the bytes comes after the write, and the log shows it."""
+    caller = start_app(faults=Faults([Fault(method="PUT", html=True)]), accounts=[])
+    caller.sparkwise("PUT", "/users", json={"users": [user("E1")]})
+    assert written(caller) == [["E1"]]
+    assert accounts(caller) == {"E1": True}
+
+
 @pytest.mark.parametrize(
     "rule",
     [
         {},
+        {"body_contains": "E1"},
+        {"body_contains": 7, "status": 500},
+        {"refuse_users": ["E1"]},
+        {"refuse_users": {"E1": 7}},
+        {"omit_users": "E1"},
+        {"omit_users": [1]},
+        {"skip_users": 7},
+        {"omit_users": ["E1"], "skip_users": ["E2"]},
         {"path": "x"},
         {"status": 500, "html": True},
         {"stauts": 500},

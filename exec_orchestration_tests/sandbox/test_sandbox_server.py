@@ -22,6 +22,7 @@ AUTHORIZED = {"Authorization": f"Bearer {EXEC_KEY}"}
 def server() -> Iterator[tuple["subprocess.Popen[str]", dict[str, str]]]:
     """A running sandbox and the settings that it printed."""
     options = ("--port", "0", "--until", "2026-01-31", "--nested-members", "--requests-per-day", "50")
+    options += ("--people", "60", "--trusted-domains", "example.com, other.example.com", "--strict-deactivation")
     with subprocess.Popen(
         (*COMMAND, *options), cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
@@ -32,6 +33,26 @@ def server() -> Iterator[tuple["subprocess.Popen[str]", dict[str, str]]]:
             yield process, dict(line.split("=", 1) for line in lines[:4])
         finally:
             process.kill()
+
+
+def test_a_sync_can_be_tried_over_the_socket(server: tuple["subprocess.Popen[str]", dict[str, str]]) -> None:
+    """Starting accounts are set by a switch; trusted domains and strictness come from the command line."""
+    _, settings = server
+    users, key = settings["SPARKWISE_API_URL"] + "/users", {"x-api-key": settings["SPARKWISE_API_KEY"]}
+    switch = settings["EXEC_API_URL"].removesuffix("/exec/rest/v1") + "/_sandbox/accounts"
+    names = {"firstName": "Anna", "lastName": "Li", "active": True}
+    with httpx.Client(headers=key, timeout=10) as client:
+        before = client.get(switch).json()
+        assert {one["remoteId"] for one in before if one["remoteId"]} <= {f"E{n:04d}" for n in range(1, 61)}
+        client.put(switch, json=[{**names, "remoteId": "E0001", "active": False}]).raise_for_status()
+        batch = {"users": [{**names, "remoteId": remote_id} for remote_id in ("E0023", "E0002")]}
+        data = client.put(users, json=batch).json()["data"]
+        assert [one["remoteId"] for one in data["success"]] == ["E0002"]
+        assert "trusted domains" in data["failed"][0]["error"]
+        data = client.request("DELETE", users, json={"users": [{"remoteId": "E0001"}]}).json()["data"]
+        assert [one["error"] for one in data["failed"]] == ["User is already inactive"]
+        assert [one["remoteId"] for one in client.get(switch).json()] == ["E0001", "E0002"]
+        client.put(switch, json=before).raise_for_status()
 
 
 def test_the_process_serves_and_leaves_in_good_order(

@@ -60,6 +60,21 @@ PROMISED: dict[str, tuple[str, bool, str, str]] = {
         "time_in_session_minutes hash",
     ),
     "sparkwise_users": ("sparkwise", False, "id", "first_name last_name active remote_id"),
+    "hr_roster": (
+        "hr",
+        False,
+        "employee_id valid_from",
+        "valid_to email first_name last_name status department manager_id start_on end_on",
+    ),
+    "learner_scorecard": ("analytics", False, "employee_id", ""),
+    "department_scorecard": ("analytics", False, "department", ""),
+    "user_sync_plan": ("user_sync", False, "plan_id employee_id", "action changes reason"),
+    "user_sync_outcome": (
+        "user_sync",
+        False,
+        "plan_id employee_id attempt",
+        "action result error sent_at answered_at",
+    ),
     "scenario_lift": (
         "analytics",
         True,
@@ -97,7 +112,7 @@ PROMISED: dict[str, tuple[str, bool, str, str]] = {
 }
 
 # Names that the page of fixed names gives, or the vendor, although the rules would have others.
-FIXED_INSTANTS = {"observed_from", "observed_to"}
+FIXED_INSTANTS = {"observed_from", "observed_to", "valid_from", "valid_to"}
 FIXED_DATES = {"partition_date"}
 FIXED_BOOLEANS = {"archived", "attended", "active"}
 FIXED_PERCENTS = {"percentage_steps_visited"}

@@ -408,7 +408,7 @@ def test_a_stage_gives_each_day_its_rows(warehouse: Warehouse, sessions: Any, ke
     """One listing, published day by day: each day alone, also with an index on the days."""
     with warehouse.stage(exec_sessions) as stage:
         stage.fill([*sessions(D1, "a"), *sessions(D2, "b", "c"), *sessions(D3, "d")])
-        stage.index_days()
+        stage.index("partition_date")
         assert stage.rows_by_day() == {D1: 1, D2: 2, D3: 1}
         assert stage.replace(one(D2)) == 2
         assert kept(warehouse) == [("b", D2), ("c", D2)]

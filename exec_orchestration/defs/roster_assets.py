@@ -1,0 +1,79 @@
+"""The roster's and the user sync's assets: read the roster, plan, send what is within the limits, read back.
+
+`user_sync_plan` alone is a rehearsal: nothing is sent. The plan goes to the sending as a value, within one step, so
+that nothing but what passed its guards can be sent.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+from pydantic import Field
+
+from exec_orchestration.defs import sync_checks
+from exec_orchestration.defs.failures import told_plainly
+from exec_orchestration.defs.metadata import described, spec
+from exec_orchestration.defs.partitions import ONE_RUN
+from exec_orchestration.defs.resources import SparkwiseResource, WarehouseResource
+from exec_orchestration.defs.roster_keeping import keep_roster, last_reading
+from exec_orchestration.defs.roster_resource import RosterResource
+from exec_orchestration.defs.sparkwise_assets import POOL
+from exec_orchestration.defs.sync_run import SyncConfig, UserSync, approval_of
+from exec_orchestration.errors import BadSetting
+from exec_orchestration.roster.health import ACCEPTABLE, examine
+from exec_orchestration.tables import hr, sync
+
+KINDS = {"python", "table"}
+Context = dg.AssetExecutionContext
+Sparkwise = dg.ResourceParam[SparkwiseResource]
+Roster = dg.ResourceParam[RosterResource]
+Tables = dg.ResourceParam[WarehouseResource]
+
+
+class RosterConfig(dg.Config):
+    """What somebody has looked at and finds right this once."""
+
+    accept: list[str] = Field(default=[], description=f"Any of {', '.join(ACCEPTABLE)}: see the refusal's text.")
+
+
+@dg.asset(**described(hr.hr_roster, kinds=KINDS), check_specs=[sync_checks.EVERY_ROW_IS_GOOD], pool="warehouse")
+@told_plainly
+def hr_roster(context: Context, config: RosterConfig, roster: Roster, warehouse: Tables) -> dg.MaterializeResult:
+    if unknown := set(config.accept) - set(ACCEPTABLE):
+        raise BadSetting(f"accept holds {', '.join(sorted(unknown))}; valid are {', '.join(ACCEPTABLE)}.")
+    sheet = roster.sheet()
+    accepted = examine(sheet, roster.mapping, last=last_reading(warehouse.tables), accept=config.accept)
+    facts = keep_roster(warehouse.tables, accepted, source=sheet.name, run_id=context.run.run_id)
+    return dg.MaterializeResult(metadata=facts, check_results=[sync_checks.every_row_is_good(accepted)])
+
+
+@dg.multi_asset(
+    name="plan_and_send",
+    specs=[
+        spec(sync.user_sync_plan, kinds=KINDS, deps=["hr_roster", "sparkwise_users"]),
+        spec(sync.user_sync_outcome, kinds=KINDS, deps=["user_sync_plan"]),
+    ],
+    check_specs=[
+        sync_checks.WITHIN_LIMITS,
+        sync_checks.NOBODY_IS_BLOCKED,
+        sync_checks.EVERYBODY_IS_ANSWERED,
+        sync_checks.NO_DRIFT,
+    ],
+    can_subset=True,
+    backfill_policy=ONE_RUN,
+    pool=POOL,
+)
+@told_plainly
+def plan_and_send(
+    context: Context, config: SyncConfig, sparkwise: Sparkwise, roster: Roster, warehouse: Tables
+) -> Iterator[dg.MaterializeResult]:
+    asked = context.selected_asset_keys
+    with warehouse.tables.alone("user_sync"):
+        run = UserSync(context, sparkwise, roster, warehouse)
+        plan = run.plan(config)
+        if dg.AssetKey("user_sync_plan") in asked:
+            yield run.planned(plan, approval=approval_of(plan, undo=config.undo))
+        if dg.AssetKey("user_sync_outcome") in asked:
+            outcomes = run.carry_out(plan)
+            if not config.undo:
+                run.remember_sync(plan)
+            yield run.carried_out(plan, outcomes)
