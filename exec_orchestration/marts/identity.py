@@ -15,15 +15,23 @@ from exec_orchestration.tables.sparkwise import sparkwise_users as accounts
 
 
 def person_of_email() -> sa.CTE:
-    """Whose an address is: of several who had it, the one with the newest version that has it; on a tie nobody's."""
+    """Whose an address is: its holder's today, else that of its last one. One that several share is nobody's."""
     email = sa.func.lower(roster.c.email)
+    is_current = sa.func.max(sa.case((roster.c.valid_to.is_(None), 1), else_=0))
     held = (
-        sa.select(email.label("email"), roster.c.employee_id, sa.func.max(roster.c.valid_from).label("held_from"))
+        sa.select(
+            email.label("email"),
+            roster.c.employee_id,
+            is_current.label("is_current"),
+            sa.func.max(roster.c.valid_from).label("held_from"),
+        )
         .where(roster.c.email != "")
         .group_by(email, roster.c.employee_id)
         .cte("held_emails")
     )
-    place = sa.func.rank().over(partition_by=held.c.email, order_by=held.c.held_from.desc())
+    # Holders of today share the first place, whichever of them has had a new version last.
+    held_before = sa.case((held.c.is_current == 0, held.c.held_from))
+    place = sa.func.rank().over(partition_by=held.c.email, order_by=(held.c.is_current.desc(), held_before.desc()))
     holders = sa.select(held.c.email, held.c.employee_id, place.label("place")).cte("holders")
     return (
         sa.select(holders.c.email, _in_first_place(holders))

@@ -229,10 +229,10 @@ def test_an_address_that_was_passed_on_belongs_to_the_one_who_got_it_last(facts:
 
 
 def test_an_address_that_two_people_share_belongs_to_nobody(facts: Facts) -> None:
-    """Two versions of one reading are a tie, even where somebody else had the address before them."""
+    """Whoever of them moved to another department last, and even where somebody else had it before them."""
     facts.version("e0", "team@x.com", valid_to=LATER)
     facts.version("e1", "team@x.com", valid_from=LATER)
-    facts.version("e2", "Team@x.com", valid_from=LATER, department="Support")
+    facts.version("e2", "Team@x.com", valid_from=LAST, department="Support")
     facts.assigned("team@x.com")
     facts.member("u1", "team@x.com")
     facts.lift("u1", "s", 5)
