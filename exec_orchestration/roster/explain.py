@@ -97,4 +97,4 @@ def _account(account: Account) -> str:
 
 
 def _word(value: Any) -> str:
-    return "-" if value is None else str(value)
+    return "none" if value is None else str(value)

@@ -92,7 +92,7 @@ def test_a_name_draws_no_table_and_no_link() -> None:
 def test_fields_are_told_from_and_to() -> None:
     """Nothing is a dash."""
     assert fields_in_words({"last_name": ("Lee", "Li"), "first_name": (None, "Ada"), "active": [True, False]}) == (
-        "last_name: Lee -> Li, first_name: - -> Ada, active: True -> False"
+        "last_name: Lee -> Li, first_name: none -> Ada, active: True -> False"
     )
 
 
