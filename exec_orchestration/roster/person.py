@@ -153,10 +153,11 @@ def day_reader(date_format: str | None) -> Callable[[Any], date | None]:
         if written is None:
             return None
         try:
-            moment = datetime.strptime(written, date_format) if date_format else datetime.fromisoformat(written)  # noqa: DTZ007
+            if date_format:
+                return datetime.strptime(written, date_format).date()  # noqa: DTZ007 (a day has no zone)
+            return datetime.fromisoformat(written).date()
         except ValueError:
             wanted = f"a day in the format {date_format}" if date_format else "a day such as 2026-01-31"
             raise ValueError(f"must be {wanted}, not {written!r}") from None
-        return moment.date()
 
     return read
