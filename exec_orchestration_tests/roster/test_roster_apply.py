@@ -107,11 +107,30 @@ def test_a_sync_of_one_kind_is_as_few_requests_as_can_be(count: int) -> None:
 
 
 def test_people_go_in_the_order_of_their_ids() -> None:
-    """Creates, updates and reactivations together; the canary are the first five."""
+    """Creates, updates and reactivations together, in each request."""
     found = [change("E3"), change("E7", "update"), change("E1", "reactivate"), change("E2"), change("E9", "update")]
     vendor = FakeSparkwise([account(each) for each in ("E0", "E1", "E7", "E9")])
     sent([*found, change("E8"), change("E0", "deactivate")], vendor)
     assert [ids for _, ids in vendor.requests] == [["E1", "E2", "E3", "E7", "E8"], ["E9"], ["E0"]]
+
+
+@pytest.mark.parametrize(
+    ("count", "canary"),
+    [
+        (4, [0, 1, 2, 3]),
+        (9, [0, 1, 2, 3, 4]),
+        (10, [0, 2, 4, 6, 8]),
+        (14, [0, 2, 4, 6, 8]),
+        (300, [0, 60, 120, 180, 240]),
+    ],
+)
+def test_the_canary_is_taken_from_everywhere(count: int, canary: list[int]) -> None:
+    """Neighbours often have the same trouble. Nobody of them is in a later request."""
+    found = [*changes("create", count), *changes("deactivate", 100)]
+    first, *rest = list(batches(found))
+    assert [each.employee_id for each in first] == [f"c{number:05}" for number in canary]
+    everybody = [each.employee_id for batch in (first, *rest) for each in batch]
+    assert sorted(everybody) == [each.employee_id for each in found]
 
 
 def test_batches_are_of_one_kind() -> None:
@@ -317,6 +336,23 @@ def test_the_only_person_of_a_plan_is_not_refused_for_good() -> None:
     assert journal.results() == {"E1": ["failed"]}
 
 
+def test_the_only_person_of_a_batch_is_not_refused_for_good_either() -> None:
+    """Nor tried again by this run, for nothing says that the cause passes."""
+    vendor, naps = FakeSparkwise(poison={"c00005"}), list[float]()
+    results = sent(changes("create", 6), vendor, naps=naps)
+    assert (results.pop("c00005"), set(results.values())) == ("failed", {"applied"})
+    assert (vendor.sent.count("c00005"), naps) == (1, [])
+
+
+def test_as_long_as_nothing_went_through_a_dozen_refusals_are_enough() -> None:
+    """The canary was told to come again, and then every request is refused."""
+    everybody = changes("create", 1005)
+    canary: dict[str, str | list[str]] = {each.employee_id: LATER for each in everybody[::201]}
+    vendor = FakeSparkwise(refusals=canary, poison={each.employee_id for each in everybody} - set(canary))
+    assert "0 of 1005 changes; 800 were not sent: 12 requests in a row were refused" in stopped(everybody, vendor)
+    assert len(vendor.requests) == 1 + 12
+
+
 def test_a_crowd_that_spoils_a_batch_is_found() -> None:
     """Ten neighbours of two hundred: each of them is refused, and everybody else is done."""
     crowd = {f"c{number:05}" for number in range(5, 15)}
@@ -442,6 +478,9 @@ def test_failures_count_while_people_are_tried_again() -> None:
     vendor = FakeSparkwise(script=[None, None, DOWN], refusals={"c00000": [LATER]})
     assert sent(changes("create", 10), vendor)["c00000"] == "unknown"
     assert vendor.sent.count("c00000") == 2
+    vendor = FakeSparkwise(script=[None, Unreachable("No answer, try again later.")])
+    assert sent(changes("create", 6), vendor)["c00005"] == "unknown"
+    assert vendor.sent.count("c00005") == 1
     crowd: dict[str, str | list[str]] = {each.employee_id: [LATER] for each in changes("create", 605)}
     vendor = FakeSparkwise(script=[None] * 4 + [DOWN] * 3, refusals=crowd)
     assert "3 batches in a row failed" in stopped(changes("create", 605), vendor)

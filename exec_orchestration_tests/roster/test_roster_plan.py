@@ -51,6 +51,8 @@ def test_twenty_people_or_five_percent_may_be_switched_off(managed: int, allowed
         (Limits(max_deactivations=0), 50, 0),
         (Limits(max_deactivations=3), 50, 3),
         (Limits(max_deactivations=100), 50, 5),
+        (Limits(max_deactivations=100, max_deactivation_share=0.2), 99, 5),
+        (Limits(max_deactivations=100, max_deactivation_share=0.2), 100, 20),
         (Limits(max_deactivations=100), 1000, 50),
         (Limits(max_deactivations=100, max_deactivation_share=0.2), 1000, 100),
         (Limits(max_deactivations=100, max_deactivation_share=0.2), 400, 80),
@@ -224,6 +226,12 @@ def test_leavers_whom_hr_names_are_no_new_ids() -> None:
     assert len(made.held) == 1
 
 
+def test_accounts_that_are_off_already_are_no_new_ids() -> None:
+    """Nobody of them leaves now."""
+    found = [*changes("unchanged", 40, reason="absent from the roster"), *changes("create", 40)]
+    assert not usual(found, managed=100).held
+
+
 def test_a_first_sync_may_find_any_accounts() -> None:
     """Nobody has written ids there before; leavers wait all the same."""
     made = usual([*changes("deactivate", 40), *changes("create", 40)], managed=100, is_first_sync=True)
@@ -320,6 +328,16 @@ def test_an_approval_is_true_or_refused(now: Sequence[Change], told: str) -> Non
         f"What was approved as {before.fingerprint} is no longer true: of 21 changes held then, {told}"
     )
     assert "Nothing was sent. Look at the newest plan, p2, " in text
+
+
+@pytest.mark.parametrize(("gone", "end"), [(5, "d00004)"), (6, "d00004 ...)")])
+def test_a_refused_approval_names_five_people(gone: int, end: str) -> None:
+    """And says when there are more."""
+    before = usual(HELD, managed=400)
+    with pytest.raises(PlanRefused) as error:
+        approved(usual(HELD[gone:], managed=400), seen(before), fingerprint=before.fingerprint or "")
+    first = "deactivate d00000, deactivate d00001, deactivate d00002, deactivate d00003, "
+    assert f"({first}deactivate {end}," in str(error.value)
 
 
 def test_a_refused_approval_names_the_next_one() -> None:

@@ -320,6 +320,18 @@ def test_people_without_a_change_are_forgotten(written: Journal, warehouse: Ware
     assert {action for (action,) in content(warehouse, plans, "action")} == {*sync.ACTIONS} - {"unchanged"}
 
 
+def test_the_first_plan_that_was_carried_out_is_kept_whole(
+    written: Journal, warehouse: Warehouse, content: Any
+) -> None:
+    """Of all the others, older or newer, the people without a change are forgotten."""
+    for plan_id in ("p1", "p2", "p3"):
+        written.planned(plan_id, "E1", "unchanged")
+    for plan_id in ("p3", "p2"):
+        warehouse.write((journal.mark_carried_out(plan_id, T3), [{}]))
+    warehouse.write((journal.forget_unchanged(), [{}]))
+    assert content(warehouse, plans, "plan_id") == [("p2",)]
+
+
 def test_the_last_time_that_anything_was_sent(written: Journal, warehouse: Warehouse) -> None:
     """By whichever plan; null before the first."""
     assert warehouse.read(journal.last_sent())[0].sent_at is None
