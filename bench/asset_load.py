@@ -50,6 +50,7 @@ def environment_for(options: argparse.Namespace) -> dict[str, str]:
         "EXEC_API_URL": options.url,
         "EXEC_API_KEY": "exec_live_" + "B" * 40,
         "EXEC_REQUESTS_PER_MINUTE": "0",
+        "EXEC_REQUESTS_PER_DAY": "0",
         "EXEC_CONCURRENCY": str(options.concurrency),
         "WAREHOUSE_URL": options.warehouse,
     }

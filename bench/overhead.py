@@ -30,6 +30,7 @@ def instance_settings() -> Iterator[dict[str, str]]:
             "EXEC_API_KEY": "exec_live_SandboxKeyThatOpensNothingAnywhere000001",
             "SPARKWISE_API_KEY": "sparkwise-sandbox-key-that-opens-nothing",
             "EXEC_REQUESTS_PER_MINUTE": "0",
+            "EXEC_REQUESTS_PER_DAY": "0",
         }
 
 

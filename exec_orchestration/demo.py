@@ -67,6 +67,7 @@ def sandbox() -> Iterator[dict[str, str]]:
         yield {
             **_told(server),
             "EXEC_REQUESTS_PER_MINUTE": "0",
+            "EXEC_REQUESTS_PER_DAY": "0",
             "WAREHOUSE_URL": f"sqlite:///{DATABASE}",
             "HR_ROSTER_URL": str(ROSTER),
             "HR_ROSTER_SETTLE_SECONDS": "0",

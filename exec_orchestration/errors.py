@@ -3,6 +3,7 @@
     ExecOrchestrationError
     |-- BadSetting             change a setting: it is missing, malformed or unsafe
     |-- BadWindow              ask for other days: the window is empty, in the future or out of range
+    |-- BudgetTooSmall         change a limit: what was asked for would never fit into one day's requests
     |-- VendorError            something came back (or did not) from Exec or Sparkwise
     |   |-- Unreachable        check the network, then run again: no answer after every try
     |   |-- Refused            read what the vendor says: a status that no retry can mend
@@ -33,6 +34,10 @@ class BadSetting(ExecOrchestrationError):
 
 class BadWindow(ExecOrchestrationError):
     """The days asked for cannot be loaded, such as a partition in the future."""
+
+
+class BudgetTooSmall(ExecOrchestrationError):
+    """The smallest part that can be loaded by itself needs more requests than a day ever has; nothing was sent."""
 
 
 class VendorError(ExecOrchestrationError):

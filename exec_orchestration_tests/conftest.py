@@ -54,6 +54,7 @@ class Sandbox:
             "EXEC_API_URL": "http://127.0.0.1/exec/rest/v1",
             "EXEC_API_KEY": EXEC_KEY,
             "EXEC_REQUESTS_PER_MINUTE": "0",
+            "EXEC_REQUESTS_PER_DAY": "0",
             "SPARKWISE_API_URL": "http://127.0.0.1/sparkwise",
             "SPARKWISE_API_KEY": SPARKWISE_KEY,
         }

@@ -79,7 +79,7 @@ def sandbox_settings() -> Iterator[dict[str, str]]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=bare_environment(), cwd=PROJECT)
     assert process.stdout is not None
     settings = dict(line.strip().split("=", 1) for line in iter(process.stdout.readline, "ready\n"))
-    yield {**settings, "EXEC_REQUESTS_PER_MINUTE": "0"}
+    yield {**settings, "EXEC_REQUESTS_PER_MINUTE": "0", "EXEC_REQUESTS_PER_DAY": "0"}
     process.terminate()
     process.wait()
     process.stdout.close()

@@ -1,27 +1,186 @@
-"""Pure decisions about requests: may I send now, and if not, how long must I wait.
+"""Pure decisions about requests: may I send now, and if not, how long must I wait, and why.
 
-Nothing here sleeps, locks or stores; `http` carries the decision out.
+A vendor counts requests in a minute and in a day. What was sent is kept by a ledger, which is a Protocol here: in
+memory for one process, in the warehouse for all of them. Nothing here sleeps or stores; `http` carries it out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Protocol
+
+SCHEDULED, SYNC, BACKFILL = LANES = ("scheduled", "sync", "backfill")
 
 MINUTE_SECONDS = 60.0
+DAY_SECONDS = 86_400.0
 POLL_SECONDS = 0.05
 
 
-def seconds_until_turn(finished: Sequence[float], in_flight: int, *, now: float, per_minute: int) -> float:
-    """Seconds until one more request fits into the minute limit; 0.0 means now.
+@dataclass(frozen=True, kw_only=True)
+class Quota:
+    """What a vendor allows in any minute and in a day; 0 means no limit.
 
-    `finished` holds the epoch seconds at which earlier requests ended, in ascending order. A request occupies the
-    window from its start until 60 s after its *end*: the vendor saw it somewhere in between, so no sliding or
-    calendar minute of theirs can ever count more than `per_minute`. A limit of 0 means none.
+    `reserve` requests of a day are not for backfills. `day_zone` is the zone whose midnight opens a new day; None means
+    any 24 hours, which is never more than a calendar day of any zone allows.
     """
-    if per_minute == 0:
-        return 0.0
-    recent = [at for at in finished if at > now - MINUTE_SECONDS]
-    surplus = len(recent) + in_flight - per_minute
-    if surplus < 0:
-        return 0.0
-    if surplus >= len(recent):
-        return POLL_SECONDS
-    return recent[surplus] + MINUTE_SECONDS - now
+
+    per_minute: int = 0
+    per_day: int = 0
+    reserve: int = 0
+    day_zone: tzinfo | None = None
+
+    @property
+    def is_unlimited(self) -> bool:
+        return not (self.per_minute or self.per_day)
+
+
+NO_LIMIT = Quota()
+
+
+@dataclass(frozen=True)
+class Charge:
+    """On whose account a request goes. `backfill` is the id that a stopped backfill's runs share."""
+
+    lane: str = SCHEDULED
+    asset: str | None = None
+    partition_date: date | None = None
+    run_id: str | None = None
+    backfill: str | None = None
+
+
+class Books(Protocol):
+    """What a ledger holds of one vendor, seen by somebody who is alone with it, at the moment `now`."""
+
+    @property
+    def now(self) -> float:
+        """Epoch seconds."""
+        ...
+
+    def count(self, since: float, *, reserved: bool) -> tuple[int, int]:
+        """Requests that ended after `since` (epoch seconds) or are under way: all, and those of backfills."""
+        ...
+
+    def ended(self, since: float, place: int) -> float | None:
+        """When the `place`-th of them ended, from 1; None while it is under way."""
+        ...
+
+    def held_until(self) -> float:
+        """Until when the vendor has asked us not to send; 0.0 for never."""
+        ...
+
+    def enter(self, charge: Charge, what: str) -> str:
+        """Write that a request is about to be sent; its id."""
+        ...
+
+    def reserve(self, charge: Charge, requests: int) -> str:
+        """Set requests of the day aside; the reservation's id."""
+        ...
+
+    def draw(self, reservation_id: str) -> bool:
+        """Take one request out of a reservation; False where nothing is left of it."""
+        ...
+
+
+class Ledger(Protocol):
+    """Where every request to one vendor is written down, by whichever process."""
+
+    def alone(self, clock: Callable[[], float]) -> AbstractContextManager[Books]:
+        """The books, for as long as nobody else may look at them; the clock is read once everybody else is out."""
+        ...
+
+    def answered(self, request_id: str, status: int | None, now: float) -> None:
+        """Write how a request ended; without a status the connection broke."""
+        ...
+
+    def record(self, charge: Charge, what: str, status: int | None, *, sent_at: float, answered_at: float) -> None:
+        """Write a whole request afterwards: for vendors without a limit."""
+        ...
+
+    def hold(self, until: float, reason: str, now: float) -> None:
+        """Write that the vendor asks everybody to wait."""
+        ...
+
+    def release(self, reservation_id: str) -> None:
+        """Give back what is left of a reservation."""
+        ...
+
+    def flush(self) -> None:
+        """Write what is still in memory."""
+        ...
+
+
+@dataclass(frozen=True)
+class Turn:
+    """How many seconds to wait before the question may be asked again, and for which limit; 0.0 means now."""
+
+    wait_seconds: float
+    limit: str = ""
+
+
+NOW = Turn(0.0)
+
+
+def turn(books: Books, quota: Quota, charge: Charge, *, requests: int = 1, is_paid: bool = False) -> Turn:
+    """When `requests` more fit. What `is_paid` was set aside before and counts for the day already."""
+    held = books.held_until() - books.now
+    if held > 0:
+        return Turn(held, "the time that the vendor asked to wait")
+    day = NOW if is_paid or not quota.per_day else _day_turn(books, quota, charge.lane, requests)
+    if day.wait_seconds > 0 or not quota.per_minute or requests > 1:
+        return day
+    return _minute_turn(books, quota)
+
+
+def most_of_a_day(quota: Quota, lane: str) -> int:
+    """How many requests of one day a lane can have at the most."""
+    return max(0, quota.per_day - (quota.reserve if lane == BACKFILL else 0))
+
+
+def free_today(books: Books, quota: Quota, lane: str) -> int:
+    """How many more requests of the day are there for a lane; below 0 where more was spent than is allowed."""
+    total, by_backfills = books.count(day_start(quota, books.now), reserved=True)
+    kept_back = max(0, quota.reserve - (total - by_backfills)) if lane == BACKFILL else 0
+    return quota.per_day - total - kept_back
+
+
+def day_start(quota: Quota, now: float) -> float:
+    """Since when requests count for the day."""
+    if quota.day_zone is None:
+        return now - DAY_SECONDS
+    # What ended at midnight itself may have been counted on either side.
+    return _midnight(datetime.fromtimestamp(now, quota.day_zone).date(), quota.day_zone) - POLL_SECONDS
+
+
+def _day_turn(books: Books, quota: Quota, lane: str, requests: int) -> Turn:
+    limit = f"the day's limit of {quota.per_day} requests"
+    if lane == BACKFILL and quota.reserve:
+        limit += f" ({quota.reserve} of them are not for backfills)"
+    missing = requests - free_today(books, quota, lane)
+    if missing <= 0:
+        return NOW
+    if quota.day_zone is not None:
+        tomorrow = datetime.fromtimestamp(books.now, quota.day_zone).date() + timedelta(days=1)
+        return Turn(max(POLL_SECONDS, _midnight(tomorrow, quota.day_zone) - books.now), limit)
+    ended = books.ended(books.now - DAY_SECONDS, missing)
+    return Turn(_until(ended, DAY_SECONDS, books.now), limit)
+
+
+def _minute_turn(books: Books, quota: Quota) -> Turn:
+    """A request counts from its start until 60 s after its *end*: the vendor saw it somewhere in between, so that no
+    minute of theirs, sliding or not, can ever hold more than is allowed.
+    """
+    surplus = books.count(books.now - MINUTE_SECONDS, reserved=False)[0] + 1 - quota.per_minute
+    if surplus <= 0:
+        return NOW
+    ended = books.ended(books.now - MINUTE_SECONDS, surplus)
+    return Turn(_until(ended, MINUTE_SECONDS, books.now), f"the minute's limit of {quota.per_minute} requests")
+
+
+def _until(ended: float | None, window_seconds: float, now: float) -> float:
+    """Seconds until what ended then has left the window; a short while where nobody knows when it will end."""
+    return POLL_SECONDS if ended is None else max(POLL_SECONDS, ended + window_seconds - now)
+
+
+def _midnight(day: date, zone: tzinfo) -> float:
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC).timestamp()

@@ -122,7 +122,13 @@ class ExecApi:
             page: Page = self.client.get(path, query, read=_page)
             return page
 
-        return read_pages(fetch, key=key, what=f"Exec: GET {path}", concurrency=self._concurrency)
+        return read_pages(
+            fetch,
+            key=key,
+            what=f"Exec: GET {path}",
+            concurrency=self._concurrency,
+            setting_aside=self.client.pacer.setting_aside,
+        )
 
 
 def _page(payload: Any, answer: Answer) -> Page:

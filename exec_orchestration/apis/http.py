@@ -1,26 +1,24 @@
 """The wire: one JSON client for both vendors. The only module that imports httpx.
 
-Here: authentication, timeouts, pacing, retries, and the translation of whatever came back into an error that says what
-to do. Not here: pages, resources, tables. Seams are arguments: `transport`, `sleep`, `clock`.
+Here: authentication, timeouts, retries, and the translation of whatever came back into an error that says what
+to do. Not here: whose turn it is (`pacing`), pages, resources, tables. Seams are arguments: `transport`, `sleep`,
+`clock`.
 """
 
 import json
 import logging
 import random
-import threading
 import time
 import uuid
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
 
 from exec_orchestration.apis.answers import Answer, as_it_is, error_for, retry_after_seconds, unreachable
-from exec_orchestration.apis.budget import MINUTE_SECONDS, seconds_until_turn
+from exec_orchestration.apis.budget import MINUTE_SECONDS, Ledger
+from exec_orchestration.apis.memory_ledger import MemoryLedger
+from exec_orchestration.apis.pacing import LONGEST_RESUME_SECONDS, LONGEST_WAIT_SECONDS, Pacer, Traffic, go_on
 from exec_orchestration.apis.vendor import Vendor, is_loopback, without_key
 from exec_orchestration.errors import BadAnswer, RateLimited
 
@@ -34,26 +32,7 @@ RETRIED_STATUSES = frozenset({408, 429, *range(500, 600)})
 TRIES = 6
 FIRST_DELAY_SECONDS = 0.5
 FIRST_DELAY_AFTER_429_SECONDS = 2.0
-LONGEST_WAIT_SECONDS = 75.0
-TOLD_WAIT_SECONDS = 5.0
-LONGEST_RESUME_SECONDS = 366 * 86_400.0
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
-
-
-@dataclass(frozen=True)
-class Traffic:
-    """How much was asked of a vendor: requests sent (retries among them), retries, and seconds waited."""
-
-    requests: int = 0
-    retries: int = 0
-    waited_seconds: float = 0.0
-
-    def __sub__(self, earlier: "Traffic") -> "Traffic":
-        return Traffic(
-            self.requests - earlier.requests,
-            self.retries - earlier.retries,
-            self.waited_seconds - earlier.waited_seconds,
-        )
 
 
 class JsonClient:
@@ -63,18 +42,14 @@ class JsonClient:
         self,
         vendor: Vendor,
         *,
+        ledger: Ledger | None = None,
         transport: Transport | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.vendor = vendor
-        self._sleep = sleep
+        self.pacer = Pacer(vendor.name, vendor.quota, ledger=ledger or MemoryLedger(), sleep=sleep, clock=clock)
         self._clock = clock
-        self._lock = threading.Lock()
-        self._finished: deque[float] = deque(maxlen=vendor.requests_per_minute or 1)
-        self._in_flight = 0
-        self._held_until = 0.0
-        self._traffic = Traffic()
         host = httpx.URL(vendor.base_url).host
         self._http = httpx.Client(
             base_url=vendor.base_url,
@@ -87,11 +62,12 @@ class JsonClient:
     @property
     def traffic(self) -> Traffic:
         """What has been sent so far."""
-        return self._traffic
+        return self.pacer.traffic
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Give the connections back, and write what the ledger still has in memory."""
         self._http.close()
+        self.pacer.close()
 
     def get(self, path: str, params: Mapping[str, Any], *, read: Read = as_it_is) -> Any:
         """What `read` makes of the answer to `GET path`; parameters that are None are left out."""
@@ -128,12 +104,13 @@ class JsonClient:
 
     def _try(self, request: httpx.Request) -> Answer:
         """One try: an answer with a status, or one without that names the connection error."""
-        with self._turn():
+        with self.pacer.turn(described(request)) as turned:
             try:
                 response = self._http.send(request)
             except (httpx.TransportError, httpx.DecodingError) as error:
                 log.info("%s %s: %s", request.method, request.url.path, type(error).__name__)
                 return lost(request, error, key=self.vendor.key)
+            turned.status = response.status_code
         return received(request, response, key=self.vendor.key)
 
     def _decoded(self, answer: Answer) -> Any:
@@ -156,16 +133,12 @@ class JsonClient:
         first = FIRST_DELAY_AFTER_429_SECONDS if unasked else FIRST_DELAY_SECONDS
         # Never before the vendor says so, and not at once where it floors its seconds to 0.
         delay = max(asked or 0.0, first * 2 ** (attempt - 1) * random.uniform(1.0, 1.2))
+        if answer.status == 429:
+            self.pacer.hold(delay, f"{answer.what} came back with {answer.came_back}")
         if delay > LONGEST_WAIT_SECONDS:
             raise self._rate_limited(answer, delay, why="longer than a run should hold its place")
-        with self._lock:
-            self._traffic = Traffic(
-                self._traffic.requests, self._traffic.retries + 1, self._traffic.waited_seconds + delay
-            )
-            if answer.status == 429:
-                self._held_until = max(self._held_until, self._clock() + delay)
         log.info("%s: %s came back with %s; waiting %.1f s", self.vendor.name, answer.what, answer.came_back, delay)
-        self._sleep(delay)
+        self.pacer.wait_before_retry(delay)
 
     def _given_up(self, answer: Answer) -> Exception:
         if answer.status == 429:
@@ -174,45 +147,12 @@ class JsonClient:
         return unreachable(answer, self.vendor, tries=TRIES)
 
     def _rate_limited(self, answer: Answer, seconds: float, *, why: str) -> RateLimited:
-        seconds = min(seconds, LONGEST_RESUME_SECONDS)
-        resume_at = datetime.fromtimestamp(self._clock() + seconds, UTC)
+        resume_at = self.pacer.resume_at(seconds)
         return RateLimited(
             f"{self.vendor.name}: {answer.what} came back with {answer.came_back} {answer.where}: the vendor asks to "
-            f"wait {seconds:.0f} s, {why}. "
-            f"Run this again at {resume_at:%Y-%m-%d %H:%M} UTC or later; nothing was replaced.",
+            f"wait {min(seconds, LONGEST_RESUME_SECONDS):.0f} s, {why}. {go_on(resume_at)} Nothing was replaced.",
             resume_at=resume_at,
         )
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Hold one place in the minute limit while a request is in flight."""
-        self._wait_for_turn()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._in_flight -= 1
-                self._finished.append(self._clock())
-
-    def _wait_for_turn(self) -> None:
-        while True:
-            with self._lock:
-                now = self._clock()
-                wait = max(
-                    seconds_until_turn(
-                        self._finished, self._in_flight, now=now, per_minute=self.vendor.requests_per_minute
-                    ),
-                    self._held_until - now,
-                )
-                if wait <= 0:
-                    self._in_flight += 1
-                    self._traffic = Traffic(
-                        self._traffic.requests + 1, self._traffic.retries, self._traffic.waited_seconds
-                    )
-                    return
-            if wait > TOLD_WAIT_SECONDS:
-                log.info("%s: the minute limit is reached; waiting %.0f s", self.vendor.name, wait)
-            self._sleep(wait)
 
 
 def received(request: httpx.Request, response: httpx.Response, *, key: str) -> Answer:

@@ -9,6 +9,7 @@ another is added at the end, between two requests, lets a third slip through; th
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -50,18 +51,25 @@ def read_settled(listing: Callable[[], Iterator[Item]], consume: Callable[[Itera
 
 
 def read_pages(
-    fetch: Callable[[int], Page], *, key: Callable[[Item], Hashable], what: str, concurrency: int
+    fetch: Callable[[int], Page],
+    *,
+    key: Callable[[Item], Hashable],
+    what: str,
+    concurrency: int,
+    setting_aside: Callable[[int], AbstractContextManager[None]] = lambda _: nullcontext(),
 ) -> Iterator[Item]:
     """Each item of one pass over a listing, in order; `fetch` takes a page's index from 0.
 
     `key` identifies an item within the listing, `what` names the listing in messages, and at most `concurrency`
-    requests are in flight. Raises ListingMoved when the pages do not fit together.
+    requests are in flight. The pages after the first are read within `setting_aside(how many)`, so that a listing that
+    the budget does not allow to end is not begun. Raises ListingMoved when the pages do not fit together.
     """
     first = fetch(0)
     guard = Guard(first, key=key, what=what)
     yield from guard.admit(0, first)
-    for number, page in enumerate(_in_order(fetch, range(1, first.total_pages), concurrency), start=1):
-        yield from guard.admit(number, page)
+    with setting_aside(first.total_pages - 1):
+        for number, page in enumerate(_in_order(fetch, range(1, first.total_pages), concurrency), start=1):
+            yield from guard.admit(number, page)
     guard.close()
 
 

@@ -75,7 +75,13 @@ class SparkwiseApi:
             page: Page = self._send(operation, _users_page, params={"page": number, "pageSize": PAGE_SIZE})
             return page
 
-        return read_pages(fetch, key=itemgetter("id"), what=f"Sparkwise: {operation}", concurrency=1)
+        return read_pages(
+            fetch,
+            key=itemgetter("id"),
+            what=f"Sparkwise: {operation}",
+            concurrency=1,
+            setting_aside=self.client.pacer.setting_aside,
+        )
 
     def upsert(self, users: Sequence[Mapping[str, Any]]) -> BatchAnswer:
         """Create or update up to 200 users of `{firstName, lastName, active, remoteId}`."""

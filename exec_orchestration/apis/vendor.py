@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from exec_orchestration.apis.budget import NO_LIMIT, Quota
+
 
 @dataclass(frozen=True, kw_only=True)
 class Vendor:
@@ -20,7 +22,7 @@ class Vendor:
     key_prefix: str = ""
     key_setting: str
     url_setting: str
-    requests_per_minute: int = 0
+    quota: Quota = NO_LIMIT
     retry_after_unit_seconds: float = 1.0
 
 

@@ -63,9 +63,10 @@ def exec_members(context: Context, exec_com: Exec, warehouse: Tables) -> dg.Mate
 def exec_participant_analytics(context: Context, exec_com: Exec, warehouse: Tables) -> dg.MaterializeResult:
     table, api = tables.exec_participant_analytics, exec_com.api
     load = Load(context, table, warehouse, api.client, leave_out=system_users(exec_com))
+    scenario_ids = exec_com.scenario_ids
     for day in load.days:
-        with load.staging() as staging:
-            for scenario_id in exec_com.scenario_ids:
+        with load.staging_day(day, requests=len(scenario_ids)) as staging:
+            for scenario_id in scenario_ids:
                 staging.read(
                     partial(api.participants, scenario_id, start=day.start, end=day.end),
                     partition=Day(day.day),
@@ -80,9 +81,10 @@ def exec_participant_analytics(context: Context, exec_com: Exec, warehouse: Tabl
 def exec_skill_proficiency(context: Context, exec_com: Exec, warehouse: Tables) -> dg.MaterializeResult:
     table, api = tables.exec_skill_proficiency, exec_com.api
     load = Load(context, table, warehouse, api.client, leave_out=system_users(exec_com))
+    skill_ids = exec_com.skill_ids
     for day in load.days:
-        with load.staging() as staging:
-            for skill_id in exec_com.skill_ids:
+        with load.staging_day(day, requests=len(skill_ids)) as staging:
+            for skill_id in skill_ids:
                 staging.read(
                     partial(api.proficiency, skill_id, as_of=day.end),
                     partition=Day(day.day),

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from exec_orchestration.apis.exec_com import is_system_user
 from exec_orchestration.apis.http import JsonClient
 from exec_orchestration.apis.paging import Item, read_settled
+from exec_orchestration.defs.lanes import RESUMED_TAG, charge_of
 from exec_orchestration.defs.metadata import row_count
 from exec_orchestration.defs.partitions import DayWindow, days_of
 from exec_orchestration.defs.resources import ExecResource, WarehouseResource
@@ -57,12 +58,25 @@ class Load:
         self.run_id = context.run.run_id
         self._tables = warehouse.tables
         self._client = client
+        client.pacer.charge = charge_of(context.run, table.name)
+        self._last_day_cost = 0
         self._told = client.traffic, time.monotonic()
 
     @property
     def days(self) -> list[DayWindow]:
-        """The days that this run is asked for."""
-        return days_of(self.context, self.warehouse)
+        """The days that this run is asked for: earliest first, or newest first where it goes on with a backfill."""
+        days = days_of(self.context, self.warehouse)
+        return days[::-1] if RESUMED_TAG in self.context.run.tags else days
+
+    @contextmanager
+    def staging_day(self, day: DayWindow, *, requests: int) -> Iterator["Staging"]:
+        """A stage for one day that costs at least so many `requests`; begun only when they fit into the budget."""
+        pacer = self._client.pacer
+        expected = max(requests, self._last_day_cost)
+        with pacer.charged(day.day), pacer.setting_aside(expected), self.staging() as staging:
+            before = pacer.traffic.requests
+            yield staging
+            self._last_day_cost = pacer.traffic.requests - before
 
     @contextmanager
     def staging(self) -> Iterator["Staging"]:

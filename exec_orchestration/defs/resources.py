@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from exec_orchestration.apis.budget import Quota
 from exec_orchestration.apis.exec_com import ExecApi
 from exec_orchestration.apis.http import JsonClient, Transport
 from exec_orchestration.apis.paging import Item, read_settled
@@ -21,14 +22,27 @@ from exec_orchestration.defs import settings
 from exec_orchestration.defs.roster_resource import RosterResource
 from exec_orchestration.defs.settings import Environment
 from exec_orchestration.errors import BadAnswer, BadSetting
+from exec_orchestration.tables.request_ledger import RequestLedger
 from exec_orchestration.tables.warehouse import Warehouse
+
+EXEC, SPARKWISE = "exec", "sparkwise"
 
 
 class ExecResource:
-    """Exec, as the environment describes it. Scenarios and skills are listed once a run, whoever asks."""
+    """Exec, as the environment describes it. Scenarios and skills are listed once a run, whoever asks.
 
-    def __init__(self, environment: Environment, *, transport: Transport | None = None) -> None:
+    With a `warehouse` its ledger holds every request, and all processes keep one limit.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        *,
+        warehouse: "WarehouseResource | None" = None,
+        transport: Transport | None = None,
+    ) -> None:
         self._environment = environment
+        self._warehouse = warehouse
         self._transport = transport
 
     @cached_property
@@ -43,15 +57,32 @@ class ExecResource:
             key_prefix="Bearer ",
             key_setting="EXEC_API_KEY",
             url_setting="EXEC_API_URL",
-            requests_per_minute=settings.EXEC_REQUESTS_PER_MINUTE.read(read),
+            quota=self.quota,
             retry_after_unit_seconds=settings.EXEC_RETRY_AFTER_UNIT.read(read),
         )
         return ExecApi(
-            JsonClient(vendor, transport=self._transport),
+            JsonClient(vendor, ledger=_ledger(self._warehouse, EXEC), transport=self._transport),
             concurrency=settings.EXEC_CONCURRENCY.read(read),
             exclude_system_users=self.exclude_system_users,
             end_step=settings.EXEC_END_DATE_STEP_SECONDS.read(read),
         )
+
+    @cached_property
+    def quota(self) -> Quota:
+        """The workspace's limits. Raises BadSetting."""
+        read = self._environment
+        per_day, reserve = settings.EXEC_REQUESTS_PER_DAY.read(read), settings.EXEC_DAILY_RESERVE.read(read)
+        return Quota(
+            per_minute=settings.EXEC_REQUESTS_PER_MINUTE.read(read),
+            per_day=per_day,
+            reserve=round(per_day * reserve) if isinstance(reserve, float) else reserve,
+            day_zone=settings.EXEC_DAY_WINDOW.read(read),
+        )
+
+    @cached_property
+    def participants_strategy(self) -> str:
+        """How participants of several days are found: auto, sweep, windows or days."""
+        return settings.EXEC_PARTICIPANTS_STRATEGY.read(self._environment)
 
     @cached_property
     def exclude_system_users(self) -> bool:
@@ -85,10 +116,17 @@ class ExecResource:
 
 
 class SparkwiseResource:
-    """Sparkwise, as the environment describes it."""
+    """Sparkwise, as the environment describes it; with a `warehouse` its ledger holds every request."""
 
-    def __init__(self, environment: Environment, *, transport: Transport | None = None) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        *,
+        warehouse: "WarehouseResource | None" = None,
+        transport: Transport | None = None,
+    ) -> None:
         self._environment = environment
+        self._warehouse = warehouse
         self._transport = transport
 
     @cached_property
@@ -102,7 +140,7 @@ class SparkwiseResource:
             key_header=settings.SPARKWISE_API_KEY_HEADER.read(read),
             key_setting="SPARKWISE_API_KEY",
             url_setting="SPARKWISE_API_URL",
-            requests_per_minute=settings.SPARKWISE_REQUESTS_PER_MINUTE.read(read),
+            quota=self.quota,
         )
         operations = Operations(
             clusters=settings.SPARKWISE_CLUSTERS_REQUEST.read(read),
@@ -111,7 +149,16 @@ class SparkwiseResource:
             upsert=settings.SPARKWISE_UPSERT_REQUEST.read(read),
             deactivate=settings.SPARKWISE_DEACTIVATE_REQUEST.read(read),
         )
-        return SparkwiseApi(JsonClient(vendor, transport=self._transport), operations=operations)
+        client = JsonClient(vendor, ledger=_ledger(self._warehouse, SPARKWISE), transport=self._transport)
+        return SparkwiseApi(client, operations=operations)
+
+    @cached_property
+    def quota(self) -> Quota:
+        """The account's limits; none is published. Raises BadSetting."""
+        return Quota(
+            per_minute=settings.SPARKWISE_REQUESTS_PER_MINUTE.read(self._environment),
+            per_day=settings.SPARKWISE_REQUESTS_PER_DAY.read(self._environment),
+        )
 
     @cached_property
     def deactivate_by(self) -> str:
@@ -168,6 +215,10 @@ class WarehouseResource:
             self.tables.close()
 
 
+def _ledger(warehouse: WarehouseResource | None, api: str) -> RequestLedger | None:
+    return RequestLedger(warehouse.tables, api=api) if warehouse else None
+
+
 def _ids(items: list[Item], what: str) -> list[str]:
     ids = [item.get("id") if isinstance(item, dict) else None for item in items]
     wrong = [item for item, found in zip(items, ids, strict=True) if not isinstance(found, str) or not found]
@@ -179,20 +230,20 @@ def _ids(items: list[Item], what: str) -> list[str]:
     return [str(found) for found in ids]
 
 
-@dg.resource(description="The Exec API: EXEC_* settings.")
-def exec_com(_context: dg.InitResourceContext) -> Iterator[ExecResource]:
+@dg.resource(description="The Exec API: EXEC_* settings.", required_resource_keys={"warehouse"})
+def exec_com(context: dg.InitResourceContext) -> Iterator[ExecResource]:
     """Exec for one run."""
-    resource = ExecResource(os.environ)
+    resource = ExecResource(os.environ, warehouse=context.resources.warehouse)
     try:
         yield resource
     finally:
         resource.close()
 
 
-@dg.resource(description="The Sparkwise API: SPARKWISE_* settings.")
-def sparkwise(_context: dg.InitResourceContext) -> Iterator[SparkwiseResource]:
+@dg.resource(description="The Sparkwise API: SPARKWISE_* settings.", required_resource_keys={"warehouse"})
+def sparkwise(context: dg.InitResourceContext) -> Iterator[SparkwiseResource]:
     """Sparkwise for one run."""
-    resource = SparkwiseResource(os.environ)
+    resource = SparkwiseResource(os.environ, warehouse=context.resources.warehouse)
     try:
         yield resource
     finally:

@@ -67,6 +67,34 @@ EXEC_REQUESTS_PER_MINUTE = Setting(
     "the workspace's limit per minute",
     valid.whole_number(0),
 )
+EXEC_REQUESTS_PER_DAY = Setting(
+    "EXEC_REQUESTS_PER_DAY",
+    "1000",
+    "a whole number, 0 = no limit",
+    "the workspace's limit per day",
+    valid.whole_number(0),
+)
+EXEC_DAILY_RESERVE = Setting(
+    "EXEC_DAILY_RESERVE",
+    "30%",
+    "a whole number of requests, or a share such as 30%",
+    "requests of a day that backfills may not touch: a number, or a share of EXEC_REQUESTS_PER_DAY (300 of 1000)",
+    valid.number_or_share,
+)
+EXEC_DAY_WINDOW = Setting(
+    "EXEC_DAY_WINDOW",
+    "rolling",
+    "rolling, or an IANA zone such as UTC or America/New_York",
+    "when a day of Exec's limit begins: any 24 hours, or the midnight of a zone",
+    valid.day_window,
+)
+EXEC_PARTICIPANTS_STRATEGY = Setting(
+    "EXEC_PARTICIPANTS_STRATEGY",
+    "auto",
+    "auto, sweep, windows or days",
+    "how participant analytics of several days are found: the cheapest way, or always this one",
+    valid.one_of("auto", "sweep", "windows", "days"),
+)
 EXEC_CONCURRENCY = Setting(
     "EXEC_CONCURRENCY", "4", "a whole number from 1 up", "requests in flight at most", valid.whole_number(1)
 )
@@ -114,6 +142,13 @@ SPARKWISE_REQUESTS_PER_MINUTE = Setting(
     "0",
     "a whole number, 0 = no limit",
     "Sparkwise's limit per minute",
+    valid.whole_number(0),
+)
+SPARKWISE_REQUESTS_PER_DAY = Setting(
+    "SPARKWISE_REQUESTS_PER_DAY",
+    "0",
+    "a whole number, 0 = no limit",
+    "Sparkwise's limit per day",
     valid.whole_number(0),
 )
 SPARKWISE_CLUSTERS_REQUEST = Setting(

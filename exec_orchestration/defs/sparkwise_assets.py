@@ -26,7 +26,7 @@ def sparkwise_clusters(context: Context, sparkwise: Sparkwise, warehouse: Tables
     load = Load(context, tables.sparkwise_clusters, warehouse, api.client)
     for day in load.days:
         # A cluster does not say when it was created, so each day has to be asked for by itself.
-        with load.staging() as staging:
+        with load.staging_day(day, requests=1) as staging:
             staging.read(partial(api.clusters, start=day.start, end=day.end), partition=Day(day.day))
             staging.publish(day)
     return dg.MaterializeResult()

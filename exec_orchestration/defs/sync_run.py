@@ -15,6 +15,7 @@ import dagster as dg
 from pydantic import Field
 
 from exec_orchestration.defs import sync_checks
+from exec_orchestration.defs.lanes import charge_of
 from exec_orchestration.defs.loading import Load
 from exec_orchestration.defs.metadata import row_count
 from exec_orchestration.defs.resources import SparkwiseResource, WarehouseResource
@@ -73,6 +74,7 @@ class UserSync:
         self.warehouse = warehouse
         self.tables = warehouse.tables
         self.run_id = context.run.run_id
+        sparkwise.api.client.pacer.charge = charge_of(context.run, "user_sync_outcome")
         self.requests = sparkwise.api.client.traffic.requests
 
     def plan(self, config: SyncConfig) -> Plan:

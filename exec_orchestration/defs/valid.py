@@ -39,6 +39,32 @@ def whole_number(smallest: int) -> Callable[[str], int]:
     return parse
 
 
+def number_or_share(text: str) -> int | float:
+    """A whole number as an int, or `30%` as the float 0.3."""
+    if not text.endswith("%"):
+        return whole_number(0)(text)
+    share = float(text[:-1]) / 100
+    if not 0 <= share < 1:
+        raise ValueError("a share is from 0% to under 100%")
+    return share
+
+
+def day_window(text: str) -> ZoneInfo | None:
+    """The zone whose midnight begins a day, or None for any 24 hours."""
+    return None if text.lower() == "rolling" else zone(text)
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """A parser of some words."""
+
+    def parse(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"it is none of {', '.join(words)}")
+        return text.lower()
+
+    return parse
+
+
 def yes_or_no(text: str) -> bool:
     """True for true, yes, on and 1, False for their opposites."""
     words = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}

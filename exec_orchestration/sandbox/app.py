@@ -20,10 +20,11 @@ from starlette.routing import Mount, Route
 from exec_orchestration.sandbox import exec_com, sparkwise
 from exec_orchestration.sandbox.accounts import Accounts, TrustedDomains
 from exec_orchestration.sandbox.cast import Account, midnight
+from exec_orchestration.sandbox.clock import MovableClock
 from exec_orchestration.sandbox.desk import Desk, not_found
 from exec_orchestration.sandbox.faults import Faults
 from exec_orchestration.sandbox.limits import NO_LIMITS, Limits, RateLimiter
-from exec_orchestration.sandbox.options import add_world_options, read_options
+from exec_orchestration.sandbox.options import add_limit_options, add_world_options, limits_from, read_options
 from exec_orchestration.sandbox.request_log import RequestLog
 from exec_orchestration.sandbox.switches import switches
 from exec_orchestration.sandbox.world import World, build_world
@@ -50,9 +51,10 @@ def create_app(
     """Both vendors over one world.
 
     The twins answer as of the first instant of `today`, by default the day after the world's last. `limits` are those
-    of Exec and follow `clock` (epoch seconds); Sparkwise publishes none. Sparkwise starts with `accounts`, by default
-    the world's; users that a client changes change in this app only, never in the world. With `trusted_domains` it
-    refuses to write users of other domains, with `strict_deactivation` to deactivate inactive ones.
+    of Exec and follow `clock` (epoch seconds), which tests can move ahead; Sparkwise publishes none. Sparkwise starts
+    with `accounts`, by default the world's; users that a client changes change in this app only, never in the world.
+    With `trusted_domains` it refuses to write users of other domains, with `strict_deactivation` to deactivate
+    inactive ones.
     """
     faults, log = faults or Faults(), log or RequestLog()
 
@@ -66,13 +68,15 @@ def create_app(
     )
     exec_twin = exec_com.ExecTwin(world, EXEC_KEY, now, nested_members)
     sparkwise_twin = sparkwise.SparkwiseTwin(world, users, SPARKWISE_KEY, now)
-    exec_desk = Desk(exec_twin, RateLimiter(limits, clock), faults, log)
-    sparkwise_desk = Desk(sparkwise_twin, RateLimiter(NO_LIMITS, clock), faults, log)
+    movable = MovableClock(clock)
+    limiter = RateLimiter(limits, movable)
+    exec_desk = Desk(exec_twin, limiter, faults, log)
+    sparkwise_desk = Desk(sparkwise_twin, RateLimiter(NO_LIMITS, movable), faults, log)
     return Starlette(
         routes=[
             Mount(exec_com.BASE, routes=_routes(exec_desk)),
             Mount(sparkwise.BASE, routes=_routes(sparkwise_desk)),
-            Mount("/_sandbox", routes=switches(faults, log, users)),
+            Mount("/_sandbox", routes=switches(faults, log, users, movable, limiter)),
         ]
     )
 
@@ -141,7 +145,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     serve(
         build_world(options.seed, start=options.start, until=options.until, people=options.people),
         port=options.port,
-        limits=Limits(options.requests_per_minute, options.requests_per_day),
+        limits=limits_from(options),
         nested_members=options.nested_members,
         trusted_domains=options.trusted_domains,
         strict_deactivation=options.strict_deactivation,
@@ -155,8 +159,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--port", type=int, default=0, help="0 = a free one (default)")
     add_world_options(parser)
-    parser.add_argument("--requests-per-minute", type=int, default=0, help="Exec's limit; 0 = none (default)")
-    parser.add_argument("--requests-per-day", type=int, default=0, help="Exec's limit; 0 = none (default)")
+    add_limit_options(parser)
     parser.add_argument("--nested-members", action="store_true", help="nest the person of a member under user")
     parser.add_argument("--trusted-domains", type=_domains, help="a.com,b.com: Sparkwise refuses users of others")
     parser.add_argument("--strict-deactivation", action="store_true", help="Sparkwise deactivates nobody twice")

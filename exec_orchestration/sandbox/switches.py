@@ -1,6 +1,6 @@
-"""The switches that tests use over HTTP: `/_sandbox/faults`, `/_sandbox/requests`, `/_sandbox/accounts`.
+"""The switches that tests use over HTTP: `/_sandbox/` and `faults`, `requests`, `accounts`, `clock` or `limits`.
 
-Must not live here: what the switches move (`faults`, `request_log`, `accounts`).
+Must not live here: what the switches move (`faults`, `request_log`, `accounts`, `clock`, `limits`).
 Leads to: `switches`, mounted by `app`.
 """
 
@@ -13,12 +13,19 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from exec_orchestration.sandbox.accounts import Accounts, account_json, accounts_from_json
+from exec_orchestration.sandbox.clock import MovableClock, advance_from_json
 from exec_orchestration.sandbox.faults import Fault, Faults
+from exec_orchestration.sandbox.limits import RateLimiter
 from exec_orchestration.sandbox.request_log import RequestLog
 
 
-def switches(faults: Faults, log: RequestLog, accounts: Accounts) -> list[Route]:
-    """GET shows, PUT replaces, DELETE clears; accounts cannot be cleared, but replaced by none."""
+def switches(
+    faults: Faults, log: RequestLog, accounts: Accounts, clock: MovableClock, limiter: RateLimiter
+) -> list[Route]:
+    """GET shows, PUT replaces, DELETE clears; accounts cannot be cleared, but replaced by none.
+
+    PUT moves the clock ahead and DELETE puts it back; PUT replaces the limits it names, DELETE clears what they count.
+    """
     return [
         _putter("/faults", lambda sent: faults.replace(_rules(sent))),
         _clearer("/faults", faults.clear),
@@ -26,6 +33,12 @@ def switches(faults: Faults, log: RequestLog, accounts: Accounts) -> list[Route]
         _clearer("/requests", log.clear),
         _getter("/accounts", lambda: [account_json(account) for account in accounts.all()]),
         _putter("/accounts", lambda sent: accounts.replace(accounts_from_json(sent))),
+        _getter("/clock", clock.state),
+        _putter("/clock", lambda sent: clock.advance(advance_from_json(sent))),
+        _clearer("/clock", clock.put_back),
+        _getter("/limits", limiter.counts),
+        _putter("/limits", limiter.change),
+        _clearer("/limits", limiter.forget),
     ]
 
 

@@ -6,7 +6,7 @@ typed rows, Dagster's column schema and docs/tables.md all derive from it. `rows
 `roster_versions` and `journal`. No HTTP and no Dagster here.
 """
 
-from exec_orchestration.tables import exec_com, hr, ledger, marts, sparkwise, sync
+from exec_orchestration.tables import budget, exec_com, hr, ledger, marts, sparkwise, sync
 from exec_orchestration.tables.declare import METADATA
 
-__all__ = ["METADATA", "exec_com", "hr", "ledger", "marts", "sparkwise", "sync"]
+__all__ = ["METADATA", "budget", "exec_com", "hr", "ledger", "marts", "sparkwise", "sync"]

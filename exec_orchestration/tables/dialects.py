@@ -132,11 +132,21 @@ def keep_other_writers_out(connection: Connection, table: sa.Table) -> None:
         connection.execute(sa.text(f"LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE"))
 
 
+def alone_until_commit(connection: Connection, purpose: str) -> None:
+    """Keep others out of this purpose until the transaction ends; SQLite's write transaction does so already."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_lock_number(purpose))))
+
+
+def _lock_number(purpose: str) -> int:
+    return int.from_bytes(sha256(purpose.encode()).digest()[:8], "big", signed=True)
+
+
 @contextmanager
 def alone(engine: Engine, purpose: str) -> Iterator[bool]:
     """Yields True where nobody else is within `alone` for this purpose; a process that dies lets go at once."""
     if engine.dialect.name == "postgresql":
-        number = int.from_bytes(sha256(purpose.encode()).digest()[:8], "big", signed=True)
+        number = _lock_number(purpose)
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             is_alone = bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(number))))
             try:

@@ -113,6 +113,12 @@ class Warehouse:
                 connection.execute(statement, parameters)
 
     @contextmanager
+    def writing(self, doing: str) -> Iterator[Connection]:
+        """One short write transaction, for what has to be read and written in one."""
+        with self._guarded(doing), dialects.writing(self.engine) as connection:
+            yield connection
+
+    @contextmanager
     def alone(self, purpose: str) -> Iterator[None]:
         """A block that one process at a time may be in. Raises WarehouseError where another one is."""
         with self._guarded(f"lock {purpose}"), dialects.alone(self.engine, purpose) as is_alone:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from exec_orchestration.apis.budget import Quota
 from exec_orchestration.apis.exec_com import ExecApi
 from exec_orchestration.apis.http import JsonClient
 from exec_orchestration.apis.sparkwise import SparkwiseApi
@@ -112,7 +113,7 @@ def exec_api(client_of: Callable[..., JsonClient]) -> Callable[..., ExecApi]:
             sandbox.transport,
             base_url=environment["EXEC_API_URL"],
             key=environment["EXEC_API_KEY"],
-            requests_per_minute=per_minute,
+            quota=Quota(per_minute=per_minute),
         )
         return ExecApi(client, **options)
 

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from exec_orchestration.apis.budget import Quota
 from exec_orchestration.apis.http import LONGEST_WAIT_SECONDS, RETRIED_STATUSES, TRIES, JsonClient
 from exec_orchestration.apis.vendor import Vendor, is_loopback
 from exec_orchestration.errors import (
@@ -287,7 +288,7 @@ def test_a_429_holds_the_other_threads_too(fake_time: Any, client_of: ClientOf, 
 def test_requests_are_paced(script: Any, client_of: ClientOf, fake_time: Any, per_minute: int) -> None:
     """As many as the limit go out at once, the next one a minute later."""
     vendor = script(OK)
-    client = client_of(vendor, requests_per_minute=per_minute)
+    client = client_of(vendor, quota=Quota(per_minute=per_minute))
     for _ in range(2 * per_minute + 1):
         client.get("/skills", {})
     starts = [at - vendor.times[0] for at in vendor.times]
@@ -298,14 +299,14 @@ def test_requests_are_paced(script: Any, client_of: ClientOf, fake_time: Any, pe
 def test_retries_are_paced_too(script: Any, client_of: ClientOf) -> None:
     """The vendor counts every request, also the second try of one."""
     vendor = script(response(500), response(500), OK)
-    client_of(vendor, requests_per_minute=2).get("/skills", {})
+    client_of(vendor, quota=Quota(per_minute=2)).get("/skills", {})
     assert vendor.times[2] - vendor.times[0] >= 60
 
 
 def test_a_failed_request_gives_its_place_back(script: Any, client_of: ClientOf) -> None:
     """After a connection error the place counts for a minute, not for ever."""
     vendor = script(httpx.ConnectError("refused"), OK)
-    client = client_of(vendor, requests_per_minute=1)
+    client = client_of(vendor, quota=Quota(per_minute=1))
     client.get("/a", {})
     client.get("/b", {})
     assert [round(at - vendor.times[0]) for at in vendor.times] == [0, 60, 120]
@@ -323,7 +324,7 @@ def test_no_minute_holds_more_than_the_limit_with_threads(client_of: ClientOf, f
         fake_time.sleep(0.4)
         return httpx.Response(200, json=OK)
 
-    client = client_of(answer, requests_per_minute=5)
+    client = client_of(answer, quota=Quota(per_minute=5))
     with ThreadPoolExecutor(threads) as pool:
         assert list(pool.map(lambda number: client.get("/skills", {"page": number}), range(23))) == [OK] * 23
     seen.sort()

@@ -55,10 +55,11 @@ class House:
         """What a run may reach, with these settings."""
         environment = {**self.environment, **settings}
         transport: httpx.BaseTransport = self.sandbox.transport
+        warehouse = WarehouseResource(environment)
         made = {
-            "exec_com": ExecResource(environment, transport=transport),
-            "sparkwise": SparkwiseResource(environment, transport=transport),
-            "warehouse": WarehouseResource(environment),
+            "exec_com": ExecResource(environment, warehouse=warehouse, transport=transport),
+            "sparkwise": SparkwiseResource(environment, warehouse=warehouse, transport=transport),
+            "warehouse": warehouse,
         }
         try:
             yield {**made, "roster": RosterResource(environment)}

@@ -1,4 +1,4 @@
-"""What the sandbox's tests share: a small world, and a caller that asks an app in process."""
+"""What the sandbox's tests share: a small world, a clock, and a caller that asks an app in process."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,6 +11,16 @@ from starlette.applications import Starlette
 
 from exec_orchestration.sandbox.app import EXEC_KEY, SPARKWISE_KEY, create_app
 from exec_orchestration.sandbox.world import World, build_world
+
+
+class Clock:
+    """Epoch seconds that stand still until the test moves them."""
+
+    def __init__(self, now: float = 1_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
 
 
 class Caller:

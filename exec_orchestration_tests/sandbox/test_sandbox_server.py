@@ -23,6 +23,7 @@ def server() -> Iterator[tuple["subprocess.Popen[str]", dict[str, str]]]:
     """A running sandbox and the settings that it printed."""
     options = ("--port", "0", "--until", "2026-01-31", "--nested-members", "--requests-per-day", "50")
     options += ("--people", "60", "--trusted-domains", "example.com, other.example.com", "--strict-deactivation")
+    options += ("--day-zone", "Etc/UTC", "--retry-after-place", "header", "--count-refused")
     with subprocess.Popen(
         (*COMMAND, *options), cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
@@ -74,8 +75,14 @@ def test_the_process_serves_and_leaves_in_good_order(
             client.get(settings["EXEC_API_URL"] + "/skills")
         assert client.get(settings["EXEC_API_URL"] + "/skills").status_code == 200
 
-        statuses = {client.get(settings["EXEC_API_URL"] + "/skills").status_code for _ in range(50)}
-        assert statuses == {200, 429}
+        now = client.get(origin + "/_sandbox/clock").json()["now"]
+        client.put(origin + "/_sandbox/clock", json={"advance_seconds": 86_400 - now % 86_400}).raise_for_status()
+        *admitted, refused = [client.get(settings["EXEC_API_URL"] + "/skills") for _ in range(51)]
+        assert {answer.status_code for answer in admitted} == {200}
+        assert refused.status_code == 429
+        assert 86_000 < int(refused.headers["retry-after"]) <= 86_400
+        counted = client.get(origin + "/_sandbox/limits").json()
+        assert (counted["in_day"], counted["most_in_day"], counted["refused"]) == (51, 50, 1)
         os.kill(process.pid, signal.SIGTERM)
         assert process.wait(timeout=10) == 0
 

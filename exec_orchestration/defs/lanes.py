@@ -1,0 +1,44 @@
+"""On whose account a run's requests go: its lane, taken from the run's tags, and the backfill that it belongs to.
+
+Scheduled loads and the user sync may use the whole quota, backfills what is above EXEC_DAILY_RESERVE. A tag of one's
+own, `exec_orchestration/lane`, goes before everything else.
+"""
+
+import dagster as dg
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    BACKFILL_ID_TAG,
+    SCHEDULE_NAME_TAG,
+    SENSOR_NAME_TAG,
+)
+
+from exec_orchestration.apis.budget import BACKFILL, LANES, SCHEDULED, SYNC, Charge
+
+LANE_TAG = "exec_orchestration/lane"
+RESUMED_TAG = "exec_orchestration/backfill"
+SYNC_NAMES = ("user_sync", "hr_roster_sensor")
+
+
+def lane_of(run: dg.DagsterRun) -> str:
+    """The lane of a run: whoever loads several days at once without being a schedule is a backfill."""
+    tags = run.tags
+    if tags.get(LANE_TAG) in LANES:
+        return tags[LANE_TAG]
+    if SCHEDULE_NAME_TAG in tags:
+        return SYNC if run.job_name.startswith(SYNC_NAMES) else SCHEDULED
+    if run.job_name.startswith(SYNC_NAMES) or tags.get(SENSOR_NAME_TAG, "").startswith(SYNC_NAMES):
+        return SYNC
+    is_range = tags.get(ASSET_PARTITION_RANGE_START_TAG) != tags.get(ASSET_PARTITION_RANGE_END_TAG)
+    return BACKFILL if is_range or BACKFILL_ID_TAG in tags or RESUMED_TAG in tags else SCHEDULED
+
+
+def backfill_of(run: dg.DagsterRun) -> str:
+    """The id that a run shares with those that go on where it stops: Dagster's of the backfill, or of the first run."""
+    return run.tags.get(RESUMED_TAG) or run.tags.get(BACKFILL_ID_TAG) or run.run_id
+
+
+def charge_of(run: dg.DagsterRun, asset: str | None = None) -> Charge:
+    """On whose account the requests of a run's asset go."""
+    lane = lane_of(run)
+    return Charge(lane=lane, asset=asset, run_id=run.run_id, backfill=backfill_of(run) if lane == BACKFILL else None)

@@ -1,0 +1,163 @@
+"""The ledger in the warehouse: one limit for all processes, on both databases."""
+
+import subprocess
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from exec_orchestration.apis.budget import BACKFILL, DAY_SECONDS, SCHEDULED, Charge, Quota, free_today, turn
+from exec_orchestration.tables.budget import api_holds, api_requests, api_reservations
+from exec_orchestration.tables.request_ledger import LONGEST_FLIGHT_SECONDS, RESERVED_SECONDS, RequestLedger
+from exec_orchestration.tables.warehouse import Warehouse
+
+NOW = datetime(2026, 3, 28, 12, tzinfo=UTC).timestamp()
+CHARGE = Charge(BACKFILL, "exec_sessions", date(2026, 3, 1), "run-1", "backfill-1")
+QUOTA = Quota(per_minute=3, per_day=10, reserve=4)
+
+
+@pytest.fixture
+def ledger(warehouse: Warehouse) -> RequestLedger:
+    """Exec's ledger in an empty warehouse."""
+    return RequestLedger(warehouse, api="exec")
+
+
+def sent(ledger: RequestLedger, count: int, *, at: float, lane: str = SCHEDULED, is_answered: bool = True) -> None:
+    """So many requests that were sent, and answered, at a time."""
+    for _ in range(count):
+        with ledger.alone(lambda: at) as books:
+            key = books.enter(Charge(lane), "GET /skills")
+        if is_answered:
+            ledger.answered(key, 200, at)
+
+
+def wait(ledger: RequestLedger, quota: Quota, *, at: float, lane: str = SCHEDULED) -> float:
+    """Seconds until one more request fits."""
+    with ledger.alone(lambda: at) as books:
+        return turn(books, quota, Charge(lane)).wait_seconds
+
+
+def free(ledger: RequestLedger, *, at: float, lane: str) -> int:
+    """What is left of the day."""
+    with ledger.alone(lambda: at) as books:
+        return free_today(books, QUOTA, lane)
+
+
+def rows(warehouse: Warehouse, table: sa.Table) -> list[dict[str, Any]]:
+    """All rows of a table."""
+    return [dict(row._mapping) for row in warehouse.read(sa.select(table))]
+
+
+def test_a_request_is_written_before_it_is_sent_and_again_when_it_is_answered(
+    ledger: RequestLedger, warehouse: Warehouse
+) -> None:
+    """With its lane, asset, partition, path, run and backfill."""
+    with ledger.alone(lambda: NOW) as books:
+        key = books.enter(CHARGE, "GET /rest/v1/sessions?page=1")
+    (row,) = rows(warehouse, api_requests)
+    assert (row["id"], row["status"], row["answered_at"]) == (key, None, None)
+    ledger.answered(key, 429, NOW + 1)
+    (row,) = rows(warehouse, api_requests)
+    assert row == {
+        "id": key,
+        "api": "exec",
+        "lane": "backfill",
+        "asset": "exec_sessions",
+        "partition_date": date(2026, 3, 1),
+        "path": "GET /rest/v1/sessions?page=1",
+        "status": 429,
+        "sent_at": datetime.fromtimestamp(NOW, UTC),
+        "answered_at": datetime.fromtimestamp(NOW + 1, UTC),
+        "run_id": "run-1",
+        "backfill": "backfill-1",
+    }
+
+
+def test_every_request_counts_for_a_minute_and_for_a_day(ledger: RequestLedger) -> None:
+    """From its end on, whoever sent it."""
+    sent(ledger, 3, at=NOW)
+    assert wait(ledger, QUOTA, at=NOW + 20) == 40.0
+    assert wait(ledger, QUOTA, at=NOW + 60) == 0.0
+    sent(ledger, 7, at=NOW + 100, lane=BACKFILL)
+    assert wait(ledger, QUOTA, at=NOW + 3600) == DAY_SECONDS - 3600
+    assert wait(ledger, QUOTA, at=NOW + DAY_SECONDS) == 0.0
+
+
+def test_vendors_do_not_share_a_limit(ledger: RequestLedger, warehouse: Warehouse) -> None:
+    """Nor what they ask for."""
+    sent(ledger, 3, at=NOW)
+    ledger.hold(NOW + 500, "429", NOW)
+    assert wait(RequestLedger(warehouse, api="sparkwise"), QUOTA, at=NOW) == 0.0
+
+
+def test_backfills_leave_the_reserve(ledger: RequestLedger) -> None:
+    """The lanes are told apart in the table."""
+    sent(ledger, 1, at=NOW)
+    sent(ledger, 5, at=NOW, lane=BACKFILL)
+    assert (free(ledger, at=NOW, lane=BACKFILL), free(ledger, at=NOW, lane=SCHEDULED)) == (1, 4)
+
+
+def test_a_request_whose_process_died_counts_as_long_as_it_can_be_under_way(ledger: RequestLedger) -> None:
+    """Nobody will ever write its answer."""
+    sent(ledger, 3, at=NOW, is_answered=False)
+    assert wait(ledger, QUOTA, at=NOW + LONGEST_FLIGHT_SECONDS + 59) > 0
+    assert wait(ledger, QUOTA, at=NOW + LONGEST_FLIGHT_SECONDS + 60) == 0
+
+
+def test_what_is_set_aside_is_drawn_on_and_given_back(ledger: RequestLedger, warehouse: Warehouse) -> None:
+    """A run that died gives it back by itself, some time after it last drew."""
+    with ledger.alone(lambda: NOW) as books:
+        kept, lost = books.reserve(CHARGE, 2), books.reserve(CHARGE, 3)
+    assert free(ledger, at=NOW, lane=SCHEDULED) == 5
+    with ledger.alone(lambda: NOW + 600) as books:
+        assert [books.draw(kept) for _ in range(3)] == [True, True, False]
+        assert books.draw(lost)
+    ledger.release(kept)
+    assert [row["id"] for row in rows(warehouse, api_reservations)] == [lost]
+    assert free(ledger, at=NOW + 600 + RESERVED_SECONDS - 1, lane=SCHEDULED) == 8
+    assert free(ledger, at=NOW + 600 + RESERVED_SECONDS, lane=SCHEDULED) == 10
+
+
+def test_a_429_keeps_every_process_waiting(ledger: RequestLedger, warehouse: Warehouse) -> None:
+    """The longest wait that the vendor asked for counts, and its reason is kept."""
+    for seconds, reason in ((60, "first"), (3600, "second"), (30, "third")):
+        ledger.hold(NOW + seconds, reason, NOW)
+    assert wait(RequestLedger(warehouse, api="exec"), QUOTA, at=NOW + 10) == 3590.0
+    (row,) = rows(warehouse, api_holds)
+    assert (row["reason"], row["ends_at"]) == ("second", datetime.fromtimestamp(NOW + 3600, UTC))
+
+
+def test_requests_without_a_limit_are_written_in_batches(ledger: RequestLedger, warehouse: Warehouse) -> None:
+    """None is lost between threads, and the last ones are written in the end."""
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(1001):
+            pool.submit(ledger.record, CHARGE, f"GET /{number}", 200, sent_at=NOW, answered_at=NOW)
+    ledger.flush()
+    ledger.flush()
+    assert Counter(row["path"] for row in rows(warehouse, api_requests)) == Counter(f"GET /{n}" for n in range(1001))
+
+
+HAMMER = Path(__file__).with_name("hammer.py")
+
+
+@pytest.mark.parametrize("reserve", [0, 30])
+def test_eight_processes_never_send_one_request_too_many(
+    warehouse: Warehouse, warehouse_url: str, reserve: int
+) -> None:
+    """They use the whole allowance, no entry is lost, and backfills leave the reserve."""
+    processes = [
+        subprocess.Popen([sys.executable, str(HAMMER), warehouse_url, "100", str(reserve)], stdout=subprocess.PIPE)
+        for _ in range(8)
+    ]
+    ends = time.monotonic() + 60
+    told = [int(process.communicate(timeout=max(1, ends - time.monotonic()))[0]) for process in processes]
+    assert all(process.returncode == 0 for process in processes)
+    found = rows(warehouse, api_requests)
+    assert len(found) == sum(told) == 100 - reserve
+    assert all(row["answered_at"] for row in found)
