@@ -15,6 +15,7 @@ SCHEDULED, SYNC, BACKFILL = LANES = ("scheduled", "sync", "backfill")
 MINUTE_SECONDS = 60.0
 DAY_SECONDS = 86_400.0
 POLL_SECONDS = 0.05
+HELD = "the time that the vendor asked to wait is not over"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,10 +113,10 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True)
 class Turn:
-    """How many seconds to wait before the question may be asked again, and for which limit; 0.0 means now."""
+    """How many seconds to wait before the question may be asked again, and why, in words; 0.0 means now."""
 
     wait_seconds: float
-    limit: str = ""
+    why: str = ""
 
 
 NOW = Turn(0.0)
@@ -125,7 +126,7 @@ def turn(books: Books, quota: Quota, charge: Charge, *, requests: int = 1, is_pa
     """When `requests` more fit. What `is_paid` was set aside before and counts for the day already."""
     held = books.held_until() - books.now
     if held > 0:
-        return Turn(held, "the time that the vendor asked to wait")
+        return Turn(held, HELD)
     day = NOW if is_paid or not quota.per_day else _day_turn(books, quota, charge.lane, requests)
     if day.wait_seconds > 0 or not quota.per_minute or requests > 1:
         return day
@@ -153,9 +154,8 @@ def day_start(quota: Quota, now: float) -> float:
 
 
 def _day_turn(books: Books, quota: Quota, lane: str, requests: int) -> Turn:
-    limit = f"the day's limit of {quota.per_day} requests"
-    if lane == BACKFILL and quota.reserve:
-        limit += f" ({quota.reserve} of them are not for backfills)"
+    aside = f" ({quota.reserve} of them are not for backfills)" if lane == BACKFILL and quota.reserve else ""
+    limit = f"the day's limit of {quota.per_day} requests{aside} is used up"
     missing = requests - free_today(books, quota, lane)
     if missing <= 0:
         return NOW
@@ -174,7 +174,9 @@ def _minute_turn(books: Books, quota: Quota) -> Turn:
     if surplus <= 0:
         return NOW
     ended = books.ended(books.now - MINUTE_SECONDS, surplus)
-    return Turn(_until(ended, MINUTE_SECONDS, books.now), f"the minute's limit of {quota.per_minute} requests")
+    return Turn(
+        _until(ended, MINUTE_SECONDS, books.now), f"the minute's limit of {quota.per_minute} requests is used up"
+    )
 
 
 def _until(ended: float | None, window_seconds: float, now: float) -> float:

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 
 from exec_orchestration.apis.budget import (
     DAY_SECONDS,
+    HELD,
     POLL_SECONDS,
     Charge,
     Ledger,
@@ -140,21 +141,21 @@ class Pacer:
     def _wait_for_turn(self, what: str, *, aside: int = 0) -> str:
         """Wait until one more request fits, or until so many can be set `aside`; the id of the entry in the ledger."""
         while True:
-            wait, limit, entry = self._ask_for_turn(what, aside)
+            wait, why, entry = self._ask_for_turn(what, aside)
             if wait <= 0:
                 return entry
             if wait > LONGEST_WAIT_SECONDS:
-                raise self._spent(what, limit, wait)
+                raise self._spent(what, why, wait)
             if wait > TOLD_WAIT_SECONDS:
-                log.info("%s: %s is used up; waiting %.0f s", self._name, limit, wait)
+                log.info("%s: %s; waiting %.0f s", self._name, why, wait)
             self._count(Traffic(waited_seconds=wait))
             self._sleep(wait)
 
     def _ask_for_turn(self, what: str, aside: int) -> tuple[float, str, str]:
-        """Seconds to wait and for which limit; with 0.0 the entry in the ledger, which is made."""
+        """Seconds to wait and why; with 0.0 the entry in the ledger, which is made."""
         held = self._held_until - self._clock()
         if held > 0:
-            return held, "the time that the vendor asked to wait", ""
+            return held, HELD, ""
         if self.quota.is_unlimited:
             self._count(Traffic(requests=1))
             return 0.0, "", ""
@@ -162,7 +163,7 @@ class Pacer:
             is_paid = not aside and self._reservation is not None
             found = turn(books, self.quota, self.charge, requests=aside or 1, is_paid=is_paid)
             if found.wait_seconds > 0:
-                return found.wait_seconds, found.limit, ""
+                return found.wait_seconds, found.why, ""
             if aside:
                 return 0.0, "", books.reserve(self.charge, aside)
             if self._reservation is not None and not books.draw(self._reservation):
@@ -176,11 +177,11 @@ class Pacer:
         with self._lock:
             self.traffic += more
 
-    def _spent(self, what: str, limit: str, wait: float) -> RateLimited:
+    def _spent(self, what: str, why: str, wait: float) -> RateLimited:
         """The error for a limit that opens too late to be waited for."""
         moment = self.resume_at(wait)
         return RateLimited(
-            f"{self._name}: {limit} is used up, so this was not sent: {what}. {go_on(moment)} What is finished stands.",
+            f"{self._name}: {why}, so this was not sent: {what}. {go_on(moment)} What is finished stands.",
             resume_at=moment,
         )
 
@@ -196,7 +197,7 @@ class Pacer:
 def go_on(moment: datetime) -> str:
     """When to go on, in words; what is left of that minute is waited for in place."""
     return (
-        f"The request budget opens again then. Run this again at {moment:%Y-%m-%d %H:%M} UTC or later, or switch on "
+        f"The request budget opens again then. Run this again at {moment:%Y-%m-%d %H:%M} UTC or later, or leave it to "
         "budget_resume_sensor, which asks for what is missing."
     )
 

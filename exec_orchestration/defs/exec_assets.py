@@ -64,7 +64,7 @@ def exec_participant_analytics(context: Context, exec_com: Exec, warehouse: Tabl
     table, api = tables.exec_participant_analytics, exec_com.api
     load = Load(context, table, warehouse, api.client, leave_out=system_users(exec_com))
     scenario_ids = exec_com.scenario_ids
-    for day in load.days:
+    for day in load.days_in_turn:
         with load.staging_day(day, requests=len(scenario_ids)) as staging:
             for scenario_id in scenario_ids:
                 staging.read(
@@ -82,7 +82,7 @@ def exec_skill_proficiency(context: Context, exec_com: Exec, warehouse: Tables) 
     table, api = tables.exec_skill_proficiency, exec_com.api
     load = Load(context, table, warehouse, api.client, leave_out=system_users(exec_com))
     skill_ids = exec_com.skill_ids
-    for day in load.days:
+    for day in load.days_in_turn:
         with load.staging_day(day, requests=len(skill_ids)) as staging:
             for skill_id in skill_ids:
                 staging.read(

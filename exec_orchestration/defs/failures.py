@@ -7,6 +7,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import dagster as dg
 
+from exec_orchestration.defs.resuming import note_stop
 from exec_orchestration.errors import ExecOrchestrationError, RateLimited, Refused
 
 Parameters = ParamSpec("Parameters")
@@ -26,7 +27,7 @@ def told_plainly(body: Callable[Parameters, Result]) -> Callable[Parameters, Res
         try:
             return body(*args, **kwargs)
         except ExecOrchestrationError as error:
-            raise _failure(error) from error
+            raise _failure(error, _context(args, kwargs)) from error
 
     return told
 
@@ -37,12 +38,20 @@ def _told_as_it_goes(body: Callable[..., Iterator[Any]]) -> Callable[..., Iterat
         try:
             yield from body(*args, **kwargs)
         except ExecOrchestrationError as error:
-            raise _failure(error) from error
+            raise _failure(error, _context(args, kwargs)) from error
 
     return told
 
 
-def _failure(error: ExecOrchestrationError) -> dg.Failure:
+def _context(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The body's first argument, which is Dagster's context by whatever name."""
+    return args[0] if args else kwargs.get("context")
+
+
+def _failure(error: ExecOrchestrationError, context: Any) -> dg.Failure:
+    """The step's failure. A run that the budget stops says so in its tags, for budget_resume_sensor to find."""
+    if isinstance(error, RateLimited) and isinstance(context, dg.AssetExecutionContext):
+        note_stop(context.instance, context.run, error.resume_at)
     return dg.Failure(str(error), metadata=_facts(error), allow_retries=False)
 
 

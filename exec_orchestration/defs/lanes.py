@@ -17,6 +17,8 @@ from exec_orchestration.apis.budget import BACKFILL, LANES, SCHEDULED, SYNC, Cha
 
 LANE_TAG = "exec_orchestration/lane"
 RESUMED_TAG = "exec_orchestration/backfill"
+STOPPED_TAG, STOPPED = "exec_orchestration/stopped", "request budget"
+RESUME_AT_TAG = "exec_orchestration/resume_at"
 SYNC_NAMES = ("user_sync", "hr_roster_sensor")
 
 

@@ -64,9 +64,13 @@ class Load:
 
     @property
     def days(self) -> list[DayWindow]:
-        """The days that this run is asked for: earliest first, or newest first where it goes on with a backfill."""
-        days = days_of(self.context, self.warehouse)
-        return days[::-1] if RESUMED_TAG in self.context.run.tags else days
+        """The days that this run is asked for, earliest first."""
+        return days_of(self.context, self.warehouse)
+
+    @property
+    def days_in_turn(self) -> list[DayWindow]:
+        """The same, newest first where the run goes on with a backfill that the budget has stopped."""
+        return self.days[::-1] if RESUMED_TAG in self.context.run.tags else self.days
 
     @contextmanager
     def staging_day(self, day: DayWindow, *, requests: int) -> Iterator["Staging"]:

@@ -5,7 +5,8 @@ Tests hand over an environment and a transport of their own.
 """
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import date
 from functools import cached_property
 from zoneinfo import ZoneInfo
@@ -40,10 +41,14 @@ class ExecResource:
         *,
         warehouse: "WarehouseResource | None" = None,
         transport: Transport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._environment = environment
         self._warehouse = warehouse
         self._transport = transport
+        self._sleep = sleep
+        self._clock = clock
 
     @cached_property
     def api(self) -> ExecApi:
@@ -60,8 +65,15 @@ class ExecResource:
             quota=self.quota,
             retry_after_unit_seconds=settings.EXEC_RETRY_AFTER_UNIT.read(read),
         )
+        client = JsonClient(
+            vendor,
+            ledger=_ledger(self._warehouse, EXEC),
+            transport=self._transport,
+            sleep=self._sleep,
+            clock=self._clock,
+        )
         return ExecApi(
-            JsonClient(vendor, ledger=_ledger(self._warehouse, EXEC), transport=self._transport),
+            client,
             concurrency=settings.EXEC_CONCURRENCY.read(read),
             exclude_system_users=self.exclude_system_users,
             end_step=settings.EXEC_END_DATE_STEP_SECONDS.read(read),

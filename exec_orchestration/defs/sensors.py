@@ -5,8 +5,11 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
 import dagster as dg
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
+from exec_orchestration.defs.lanes import LANE_TAG, RESUMED_TAG, lane_of
 from exec_orchestration.defs.resources import roster_now
+from exec_orchestration.defs.resuming import Chain, missing, note_complete, ready, stopped_chains, stretches
 from exec_orchestration.defs.sync_jobs import user_sync
 from exec_orchestration.errors import ExecOrchestrationError
 
@@ -53,9 +56,9 @@ def hr_roster_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         settle_seconds = roster.settle_seconds
     except ExecOrchestrationError as error:
         return _skip(cursor, str(error))
-    now = datetime.now(UTC)
+    moment = now()
     if cursor.seen != content:
-        cursor = replace(cursor, seen=content, seen_at=now.timestamp())
+        cursor = replace(cursor, seen=content, seen_at=moment.timestamp())
     under_way = _run_under_way(context.instance)
     if under_way:
         told = f"The run {under_way.run_id} of {under_way.job_name} is under way ({under_way.status.value})"
@@ -65,7 +68,7 @@ def hr_roster_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return _skip(cursor, f"The roster {_short(content)} has not changed since it was synced.")
     if failed and content == cursor.asked:
         return _skip(cursor, failed)
-    waited = now.timestamp() - _unchanged_since(cursor, modified_at, now)
+    waited = moment.timestamp() - _unchanged_since(cursor, modified_at, moment)
     if waited < settle_seconds:
         return _skip(
             cursor,
@@ -73,6 +76,59 @@ def hr_roster_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
             f"{settle_seconds:.0f} s (HR_ROSTER_SETTLE_SECONDS).",
         )
     return _ask(cursor, content)
+
+
+@dg.sensor(
+    target=dg.AssetSelection.groups("exec", "sparkwise", "analytics"),
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Goes on with backfills that the request budget has stopped: asks for exactly what is missing, newest "
+    "days first, when the budget opens. A backfill that somebody has cancelled stays cancelled.",
+)
+def budget_resume_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    told = []
+    for chain in stopped_chains(context.instance):
+        why_not = chain.why_not(now())
+        if why_not is None:
+            requests = _rest_of(context, chain)
+            if requests:
+                # One at a time: they share the budget.
+                return dg.SensorResult(run_requests=requests)
+            note_complete(context.instance, chain)
+            why_not = "nothing is missing any more"
+        told.append(f"The backfill {chain.backfill[:8]} does not go on: {why_not}.")
+    return dg.SensorResult(skip_reason=" ".join(told) or "The request budget has stopped no backfill.")
+
+
+def now() -> datetime:
+    """This moment in UTC, which tests replace."""
+    return datetime.now(UTC)
+
+
+def _rest_of(context: dg.SensorEvaluationContext, chain: Chain) -> list[dg.RunRequest]:
+    """Runs for what the chain lacks and can have now, newest days first; each range of days is a run."""
+    assert context.repository_def is not None
+    graph = context.repository_def.asset_graph
+    lacking = ready(missing(context.instance, context.repository_def, chain), graph)
+    of_range: dict[tuple[str, str] | None, list[dg.AssetKey]] = {}
+    for key, days in lacking.items():
+        for stretch in [None] if None in days else stretches(days):
+            of_range.setdefault(stretch, []).append(key)
+    first_run = chain.runs[0]
+    common = {RESUMED_TAG: chain.backfill, LANE_TAG: lane_of(first_run)}
+    ordered = sorted(of_range.items(), key=lambda each: each[0][1] if each[0] else "", reverse=True)
+    return [
+        dg.RunRequest(
+            run_key=f"{chain.backfill}:{len(chain.runs)}:{number}",
+            asset_selection=keys,
+            tags={**common, **(_range_tags(*stretch) if stretch else {})},
+        )
+        for number, (stretch, keys) in enumerate(ordered)
+    ]
+
+
+def _range_tags(first: str, last: str) -> dict[str, str]:
+    return {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last}
 
 
 def _ask(cursor: Cursor, content: str) -> dg.SensorResult:

@@ -184,14 +184,14 @@ def test_a_wait_says_which_limit_it_is_for(books: Books) -> None:
     """In words that a person reads in the run's error."""
     books.sent(20, BACKFILL)
     with books.ledger.alone(lambda: books.now) as inside:
-        told = [
-            turn(inside, quota, Charge(lane)).limit
-            for quota, lane in ((MINUTE, SYNC), (DAY, SCHEDULED), (DAY, BACKFILL))
-        ]
+        asked = ((MINUTE, SYNC), (DAY, SCHEDULED), (DAY, BACKFILL))
+        told = [turn(inside, quota, Charge(lane)).why for quota, lane in asked]
         assert turn(inside, DAY, Charge(BACKFILL), is_paid=True) == NOW
-    assert told[0] == "the minute's limit of 3 requests"
-    assert told[1] == "the day's limit of 10 requests (3 of them are not for backfills)".partition(" (")[0]
-    assert told[2] == "the day's limit of 10 requests (3 of them are not for backfills)"
+    assert told == [
+        "the minute's limit of 3 requests is used up",
+        "the day's limit of 10 requests is used up",
+        "the day's limit of 10 requests (3 of them are not for backfills) is used up",
+    ]
 
 
 requests = st.lists(

@@ -33,17 +33,26 @@ class House:
         self.instance = instance
         self.environment = {**sandbox.environment, "WAREHOUSE_URL": url, **settings}
         self.warehouse = Warehouse(url)
+        self.time: dict[str, Any] = {}
 
-    def run(self, *keys: str, first: date | str | None = None, last: date | str | None = None, **settings: str) -> Any:
+    def run(
+        self,
+        *keys: str,
+        first: date | str | None = None,
+        last: date | str | None = None,
+        tags: Mapping[str, str] | None = None,
+        **settings: str,
+    ) -> Any:
         """Materialize assets for a day or a range of days; the run's result, failed or not."""
-        tags = {}
+        tags = dict(tags or {})
         if first is not None and last is not None and first != last:
-            tags = {ASSET_PARTITION_RANGE_START_TAG: str(first), ASSET_PARTITION_RANGE_END_TAG: str(last)}
+            tags |= {ASSET_PARTITION_RANGE_START_TAG: str(first), ASSET_PARTITION_RANGE_END_TAG: str(last)}
+        is_range = ASSET_PARTITION_RANGE_START_TAG in tags
         with self.resources(**settings) as resources:
             return dg.materialize(
                 list(defs.assets or ()),
                 selection=list(keys),
-                partition_key=None if tags or first is None else str(first),
+                partition_key=None if is_range or first is None else str(first),
                 tags=tags,
                 instance=self.instance,
                 raise_on_error=False,
@@ -57,7 +66,7 @@ class House:
         transport: httpx.BaseTransport = self.sandbox.transport
         warehouse = WarehouseResource(environment)
         made = {
-            "exec_com": ExecResource(environment, warehouse=warehouse, transport=transport),
+            "exec_com": ExecResource(environment, warehouse=warehouse, transport=transport, **self.time),
             "sparkwise": SparkwiseResource(environment, warehouse=warehouse, transport=transport),
             "warehouse": warehouse,
         }
