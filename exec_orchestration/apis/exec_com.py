@@ -14,7 +14,7 @@ from urllib.parse import quote
 from exec_orchestration.apis.answers import Answer, other_shape
 from exec_orchestration.apis.http import JsonClient
 from exec_orchestration.apis.instants import utc_text
-from exec_orchestration.apis.paging import Item, Page, read_pages, read_settled
+from exec_orchestration.apis.paging import Item, Page, SettingAside, read_pages, read_settled
 from exec_orchestration.errors import BadSetting
 
 PAGE_SIZE = 100
@@ -100,9 +100,13 @@ class ExecApi:
             key=_user_id,
         )
 
-    def sessions(self, *, start: datetime, end: datetime) -> Iterator[Item]:
-        """Every session created in the window, oldest first; those of people who have left are among them."""
-        return self._list("/sessions", {"sorting": "created_at", **self._window(start, end), **self._people()})
+    def sessions(self, *, start: datetime, end: datetime, setting_aside: SettingAside | None = None) -> Iterator[Item]:
+        """Every session created in the window, oldest first; those of people who have left are among them.
+
+        `setting_aside` is asked instead of the client's own whether the pages after the first may be fetched.
+        """
+        parameters = {"sorting": "created_at", **self._window(start, end), **self._people()}
+        return self._list("/sessions", parameters, setting_aside=setting_aside)
 
     def _window(self, start: datetime, end: datetime) -> dict[str, str]:
         return {"start_date": utc_text(start), "end_date": utc_text(end - self._end_step)}
@@ -116,6 +120,7 @@ class ExecApi:
         parameters: Mapping[str, str] | None = None,
         *,
         key: Callable[[Item], Hashable] = itemgetter("id"),
+        setting_aside: SettingAside | None = None,
     ) -> Iterator[Item]:
         def fetch(number: int) -> Page:
             query = {**(parameters or {}), "page": number + 1, "page_size": PAGE_SIZE}
@@ -127,7 +132,7 @@ class ExecApi:
             key=key,
             what=f"Exec: GET {path}",
             concurrency=self._concurrency,
-            setting_aside=self.client.pacer.setting_aside,
+            setting_aside=setting_aside or self.client.pacer.setting_aside,
         )
 
 

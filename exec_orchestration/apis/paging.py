@@ -17,6 +17,7 @@ from exec_orchestration.errors import ListingMoved
 
 Item = dict[str, Any]
 Made = TypeVar("Made")
+SettingAside = Callable[[int], AbstractContextManager[None]]
 
 PASSES = 3
 PAGES_AHEAD_PER_WORKER = 2
@@ -56,7 +57,7 @@ def read_pages(
     key: Callable[[Item], Hashable],
     what: str,
     concurrency: int,
-    setting_aside: Callable[[int], AbstractContextManager[None]] = lambda _: nullcontext(),
+    setting_aside: SettingAside = lambda _: nullcontext(),
 ) -> Iterator[Item]:
     """Each item of one pass over a listing, in order; `fetch` takes a page's index from 0.
 

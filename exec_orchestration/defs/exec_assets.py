@@ -1,7 +1,7 @@
 """Exec's assets: each fetches one resource into the table of its name. Bodies only call rooms.
 
-Participants and proficiency are asked day by day; assignments and sessions are listed once for the whole range and cut
-into days, since every request counts against the workspace's quota.
+Proficiency is asked day by day, participants in the way that is cheapest (`participants`); assignments and sessions
+are listed once for the whole range and cut into days, since every request counts against the workspace's quota.
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from exec_orchestration.defs.checks import BEFORE_START, rows_before_start
 from exec_orchestration.defs.failures import told_plainly
 from exec_orchestration.defs.loading import Load, Staging, system_users
 from exec_orchestration.defs.metadata import described, spec
+from exec_orchestration.defs.participants import Block, Finder
 from exec_orchestration.defs.partitions import ONE_RUN
 from exec_orchestration.defs.resources import ExecResource, WarehouseResource
 from exec_orchestration.tables import exec_com as tables
@@ -63,17 +64,26 @@ def exec_members(context: Context, exec_com: Exec, warehouse: Tables) -> dg.Mate
 def exec_participant_analytics(context: Context, exec_com: Exec, warehouse: Tables) -> dg.MaterializeResult:
     table, api = tables.exec_participant_analytics, exec_com.api
     load = Load(context, table, warehouse, api.client, leave_out=system_users(exec_com))
-    scenario_ids = exec_com.scenario_ids
-    for day in load.days_in_turn:
-        with load.staging_day(day, requests=len(scenario_ids)) as staging:
-            for scenario_id in scenario_ids:
-                staging.read(
-                    partial(api.participants, scenario_id, start=day.start, end=day.end),
-                    partition=Day(day.day),
-                    scenario_id=scenario_id,
-                )
-            staging.publish(day)
+    finder = Finder(
+        api,
+        exec_com.scenario_ids,
+        context.log,
+        strategy=exec_com.participants_strategy,
+        newest_first=load.goes_on,
+    )
+    for block in finder.blocks(load.days):
+        load_participants(load, block)
     return dg.MaterializeResult()
+
+
+def load_participants(load: Load, block: Block) -> None:
+    """Replace each day of a block, and tell how it was found."""
+    how = {"strategy": block.strategy, "sample": block.sample, "disagreements": block.disagreements}
+    for day, of_scenarios in zip(block.days, block.items, strict=True):
+        with load.staging() as staging:
+            for scenario_id, items in of_scenarios.items():
+                staging.read(partial(iter, items), partition=Day(day.day), scenario_id=scenario_id)
+            staging.publish(day, **how)
 
 
 @dg.asset(**described(tables.exec_skill_proficiency, kinds=KINDS), pool=POOL)

@@ -70,7 +70,12 @@ class Load:
     @property
     def days_in_turn(self) -> list[DayWindow]:
         """The same, newest first where the run goes on with a backfill that the budget has stopped."""
-        return self.days[::-1] if RESUMED_TAG in self.context.run.tags else self.days
+        return self.days[::-1] if self.goes_on else self.days
+
+    @property
+    def goes_on(self) -> bool:
+        """True where the run goes on with a backfill that the budget has stopped."""
+        return RESUMED_TAG in self.context.run.tags
 
     @contextmanager
     def staging_day(self, day: DayWindow, *, requests: int) -> Iterator["Staging"]:
@@ -159,15 +164,15 @@ class Staging:
         for day in days:
             self.read(partial(listing, day.start, day.end), partition=Day(day.day))
 
-    def publish(self, window: DayWindow | None = None) -> None:
-        """Make the staged rows the whole of a partition (None: of the table) and tell Dagster.
+    def publish(self, window: DayWindow | None = None, **more: Any) -> None:
+        """Make the staged rows the whole of a partition (None: of the table) and tell Dagster, with `more` facts.
 
         Raises TooManyRejectedRows before anything is replaced.
         """
         self.record_rejects(window)
         self.judge_rejects(_days(window), of=f" of {window.key}" if window else "")
         rows = self.stage.replace(window.window if window else None)
-        facts = {**self._facts(window), **row_count(rows, partitioned=window is not None)}
+        facts = {**self._facts(window), **more, **row_count(rows, partitioned=window is not None)}
         self._load.tell(window, facts, rows=rows)
 
     def record_rejects(self, window: DayWindow | None = None) -> None:

@@ -89,7 +89,7 @@ def test_a_failure_on_a_later_day_keeps_the_finished_ones(house: House) -> None:
     assert house.run(name, first=FIRST, last=LAST).success
     before = house.rows(name)
     house.sandbox.fault("participants.*start_date=2026-01-22", status=400)
-    result = house.run(name, first=FIRST, last=LAST)
+    result = house.run(name, first=FIRST, last=LAST, EXEC_PARTICIPANTS_STRATEGY="days")
     assert not result.success
     assert house.rows(name) == before
     logged = house.instance.all_logs(result.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
