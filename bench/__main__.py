@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from bench import ingest, overhead, user_sync
+from bench import ingest, overhead, requests_spent, user_sync
 from bench.figures import Figure, machine, table
 from bench.processes import CHILD_TIMEOUT_SECONDS, ROOT, postgresql_warehouses, serving, sqlite_warehouses
 
@@ -25,6 +25,7 @@ def figures() -> Iterator[list[Figure]]:
         yield overhead.range_of_days(base)
     yield overhead.daily_refresh()
     yield user_sync.large_company()
+    yield requests_spent.shapes()
 
 
 def profile(database: str) -> None:

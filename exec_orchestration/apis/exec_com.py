@@ -88,9 +88,9 @@ class ExecApi:
         summary: Item = self.client.get(path, {**self._window(start, end), **self._people()}, read=_summary)
         return summary
 
-    def assignments(self) -> Iterator[Item]:
+    def assignments(self, *, setting_aside: SettingAside | None = None) -> Iterator[Item]:
         """Every assignment as it stands now; Exec keeps no history and takes no dates."""
-        return self._list("/scenarios/assignments")
+        return self._list("/scenarios/assignments", setting_aside=setting_aside)
 
     def proficiency(self, skill_id: str, *, as_of: datetime) -> Iterator[Item]:
         """Each person's proficiency in the skill, counting everything before the instant `as_of`."""
@@ -107,6 +107,20 @@ class ExecApi:
         """
         parameters = {"sorting": "created_at", **self._window(start, end), **self._people()}
         return self._list("/sessions", parameters, setting_aside=setting_aside)
+
+    def total(self, resource: str, parameters: Mapping[str, str] | None = None) -> int:
+        """How many rows a listing such as `/sessions` has, for one request."""
+        query = {**(parameters or {}), **self._people(), "page": 1, "page_size": PAGE_SIZE}
+        page: Page = self.client.get(resource, query, read=_page)
+        return page.total_count
+
+    def sessions_total(self, *, start: datetime, end: datetime) -> int:
+        """How many sessions were created in the window, for one request."""
+        return self.total("/sessions", self._window(start, end))
+
+    def proficiency_total(self, skill_id: str, *, as_of: datetime) -> int:
+        """How many people have practised the skill before `as_of`, for one request."""
+        return self.total(f"/skills/{_segment(skill_id)}/proficiency", {"end_date": utc_text(as_of - self._end_step)})
 
     def _window(self, start: datetime, end: datetime) -> dict[str, str]:
         return {"start_date": utc_text(start), "end_date": utc_text(end - self._end_step)}

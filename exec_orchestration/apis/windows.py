@@ -15,7 +15,6 @@ from exec_orchestration.apis.paging import Item
 PAGE_ROWS = 100
 
 Ask = Callable[[str, int, int], list[Item]]
-Kind = tuple[int, int | None]
 
 
 class DoesNotAddUp(Exception):
@@ -118,8 +117,8 @@ class Experience:
     """What the scenarios so far were like. Of each kind of window it starts as if one of two had had an empty half."""
 
     def __init__(self) -> None:
-        self._tried: Counter[Kind] = Counter()
-        self._empty: Counter[Kind] = Counter()
+        self._tried: Counter[tuple[int, int | None]] = Counter()
+        self._empty: Counter[tuple[int, int | None]] = Counter()
         self.filled: Counter[int] = Counter()  # by day: scenarios that were practised
         self._crossed: Counter[int] = Counter()  # by day: those that were practised on the day before, too
 
@@ -155,7 +154,7 @@ class Experience:
         return halves
 
 
-def _kind(days: int, sessions: int | None) -> Kind:
+def _kind(days: int, sessions: int | None) -> tuple[int, int | None]:
     """Windows of one kind have about as many days, and about as many sessions a day, in powers of two."""
     return ceil(log2(days)), round(log2(sessions / days)) if sessions else None
 
@@ -163,8 +162,9 @@ def _kind(days: int, sessions: int | None) -> Kind:
 class PrunedWindows:
     """The non-empty cells of `scenario_ids` x `days`, from fewer requests than there are cells.
 
-    `ask` answers with the items of the days [first, end) of a scenario; `asked` counts its pages, `disagreements` the
-    answers that did not add up. No more is spent than by asking each day alone, plus `spare` of the number of cells.
+    `ask` answers with a scenario's items of the days [first, end); `asked` counts the pages: at most those that asking
+    each day takes, `spare` of the number of cells, and the pages by which a range's answer exceeds any before it.
+    `disagreements` counts answers that did not add up. An inferred row is as true as the answers it follows from.
     """
 
     def __init__(self, ask: Ask, scenario_ids: Sequence[str], days: int, *, spare: float = 0.05) -> None:

@@ -69,7 +69,10 @@ def exec_participant_analytics(context: Context, exec_com: Exec, warehouse: Tabl
         exec_com.scenario_ids,
         context.log,
         strategy=exec_com.participants_strategy,
+        archived=sum(bool(scenario["archived"]) for scenario in exec_com.scenarios),
         newest_first=load.goes_on,
+        expect=load.expect,
+        cost_of_a_day=load.cost_of_a_day,
     )
     for block in finder.blocks(load.days):
         load_participants(load, block)
@@ -92,8 +95,9 @@ def exec_skill_proficiency(context: Context, exec_com: Exec, warehouse: Tables) 
     table, api = tables.exec_skill_proficiency, exec_com.api
     load = Load(context, table, warehouse, api.client, leave_out=system_users(exec_com))
     skill_ids = exec_com.skill_ids
+    load.expect(1 + len(load.days) * load.cost_of_a_day(len(skill_ids)), f"{len(skill_ids)} skills on each day")
     for day in load.days_in_turn:
-        with load.staging_day(day, requests=len(skill_ids)) as staging:
+        with load.staging_day(day, requests=load.cost_of_a_day(len(skill_ids))) as staging:
             for skill_id in skill_ids:
                 staging.read(
                     partial(api.proficiency, skill_id, as_of=day.end),
@@ -112,7 +116,9 @@ def exec_sessions(context: Context, exec_com: Exec, warehouse: Tables) -> dg.Mat
     days = load.days
     with load.staging() as staging:
         staging.read_days(
-            lambda start, end: api.sessions(start=start, end=end), days, cut=DayOf("created_at", warehouse.zone)
+            lambda start, end: api.sessions(start=start, end=end, setting_aside=load.setting_aside),
+            days,
+            cut=DayOf("created_at", warehouse.zone),
         )
         for day in days:
             staging.publish(day)
@@ -140,7 +146,8 @@ def load_assignments(
     asked = context.selected_asset_keys
     days = load.days if load.key in asked else []
     with load.staging() as staging:
-        staging.read(exec_com.api.assignments, partition=DayOf("created_at", warehouse.zone))
+        listing = partial(exec_com.api.assignments, setting_aside=load.setting_aside)
+        staging.read(listing, partition=DayOf("created_at", warehouse.zone))
         staging.record_rejects()
         if not days:
             staging.judge_rejects()

@@ -7,8 +7,8 @@ the limit the partition fails there; only then is the window replaced, in one tr
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -23,6 +23,7 @@ from exec_orchestration.defs.metadata import row_count
 from exec_orchestration.defs.partitions import DayWindow, days_of
 from exec_orchestration.defs.resources import ExecResource, WarehouseResource
 from exec_orchestration.errors import TooManyRejectedRows
+from exec_orchestration.tables.budget_queries import keep_estimate, last_day_cost
 from exec_orchestration.tables.declare import PARTITION
 from exec_orchestration.tables.rows import Day, DayOf, Reading, RejectedRow, read_rows, rejected_row_values
 from exec_orchestration.tables.warehouse import Stage
@@ -59,7 +60,6 @@ class Load:
         self._tables = warehouse.tables
         self._client = client
         client.pacer.charge = charge_of(context.run, table.name)
-        self._last_day_cost = 0
         self._told = client.traffic, time.monotonic()
 
     @property
@@ -77,15 +77,41 @@ class Load:
         """True where the run goes on with a backfill that the budget has stopped."""
         return RESUMED_TAG in self.context.run.tags
 
+    def expect(self, requests: int, basis: str) -> None:
+        """Keep what the whole backfill is thought to cost, at its first run: its spending will stand beside it."""
+        charge = self._client.pacer.charge
+        if charge.backfill is None or self.goes_on:
+            return
+        days = self.days
+        row = {
+            "backfill": charge.backfill,
+            "asset": self.table.name,
+            "api": self._client.vendor.name.lower(),
+            "begins_on": days[0].day,
+            "ends_on": days[-1].day,
+            "requests": requests,
+            "basis": basis,
+            "made_at": self.fetched_at,
+        }
+        self._tables.write((keep_estimate(row), [{}]))
+
+    def setting_aside(self, rest: int) -> AbstractContextManager[None]:
+        """For a listing whose first page tells that there are `rest` more: expect them, and set them aside."""
+        self.expect(rest + 1, "the pages of one listing")
+        return self._client.pacer.setting_aside(rest)
+
+    def cost_of_a_day(self, at_least: int) -> int:
+        """How many requests a day of this asset takes, as the last one did that was loaded, by whichever run."""
+        since = self.fetched_at - timedelta(days=30)
+        found = self._tables.read(last_day_cost(self.table.name, since))
+        return max([at_least, *(int(row.requests) for row in found)])
+
     @contextmanager
     def staging_day(self, day: DayWindow, *, requests: int) -> Iterator["Staging"]:
         """A stage for one day that costs at least so many `requests`; begun only when they fit into the budget."""
         pacer = self._client.pacer
-        expected = max(requests, self._last_day_cost)
-        with pacer.charged(day.day), pacer.setting_aside(expected), self.staging() as staging:
-            before = pacer.traffic.requests
+        with pacer.charged(day.day), pacer.setting_aside(requests), self.staging() as staging:
             yield staging
-            self._last_day_cost = pacer.traffic.requests - before
 
     @contextmanager
     def staging(self) -> Iterator["Staging"]:

@@ -11,7 +11,7 @@ Each yields blocks: consecutive days that are settled together, and begun only w
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -62,12 +62,18 @@ class Finder:
     scenario_ids: Sequence[str]
     log: dg.DagsterLogManager
     strategy: str = AUTO
+    archived: int = 0
     newest_first: bool = False
-    _last_day_cost: int = field(init=False, default=0)
+    expect: Callable[[int, str], None] = lambda requests, basis: None
+    cost_of_a_day: Callable[[int], int] = lambda at_least: at_least
 
     def blocks(self, days: Days) -> Iterator[Block]:
         """Every day in some block, in turn. Raises RateLimited before a block that the budget does not allow."""
         left = days
+        if self.strategy in (WINDOWS, DAYS) or not self._may_sweep(days):
+            self.expect(
+                len(days) * self.cost_of_a_day(len(self.scenario_ids)), "each scenario on each day, at the most"
+            )
         while left:
             block = self._block(left)
             yield block
@@ -105,11 +111,8 @@ class Finder:
     def _ask_day(self, day: DayWindow) -> Block:
         """Ask each scenario on one day."""
         pacer = self.api.client.pacer
-        # As many pages as the day before had, where participants need more than one.
-        with pacer.charged(day.day), pacer.setting_aside(max(len(self.scenario_ids), self._last_day_cost)):
-            before = pacer.traffic.requests
+        with pacer.charged(day.day), pacer.setting_aside(self.cost_of_a_day(len(self.scenario_ids))):
             items = {scenario_id: self._participants([day], scenario_id, 0, 1) for scenario_id in self.scenario_ids}
-            self._last_day_cost = pacer.traffic.requests - before
         return Block([day], [items], DAYS)
 
     def _windows(self, days: Days) -> Block:
@@ -138,6 +141,8 @@ class Finder:
 
             def begin(rest: int) -> AbstractContextManager[None]:
                 self._judge(days, pages=max(1, rest + 1), proof=proof)
+                likely = sweep.sample_size(len(days) * len(self.scenario_ids)) + self.archived
+                self.expect(rest + 1 + likely, f"{rest + 1} pages of sessions, and {likely} requests in proof")
                 stack.enter_context(self.api.client.pacer.setting_aside(rest + proof))
                 return nullcontext()
 

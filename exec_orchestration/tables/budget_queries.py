@@ -1,0 +1,61 @@
+"""What the ledger tells about spending: queries, as values, and the statement that keeps an estimate."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from exec_orchestration.tables.budget import api_estimates, api_requests
+
+LAST_BACKFILLS = 10
+
+
+def spent_by_day(since: datetime) -> sa.Select[Any]:
+    """Requests of each day (UTC), vendor, lane and asset since an instant, oldest first."""
+    day = sa.func.date(api_requests.c.sent_at).label("day")
+    keys = (day, api_requests.c.api, api_requests.c.lane, sa.func.coalesce(api_requests.c.asset, "").label("asset"))
+    return (
+        sa.select(*keys, sa.func.count().label("requests"))
+        .where(api_requests.c.sent_at >= since)
+        .group_by(*keys)
+        .order_by(*keys)
+    )
+
+
+def backfills() -> sa.Select[Any]:
+    """The last backfills, newest first: what each asset was thought to cost, and what it has cost until now."""
+    spent = (
+        sa.select(api_requests.c.backfill, api_requests.c.asset, sa.func.count().label("spent"))
+        .where(api_requests.c.backfill.is_not(None))
+        .group_by(api_requests.c.backfill, api_requests.c.asset)
+        .subquery()
+    )
+    same = sa.and_(spent.c.backfill == api_estimates.c.backfill, spent.c.asset == api_estimates.c.asset)
+    return (
+        sa.select(api_estimates, sa.func.coalesce(spent.c.spent, 0).label("spent"))
+        .select_from(api_estimates.outerjoin(spent, same))
+        .order_by(api_estimates.c.made_at.desc(), api_estimates.c.asset)
+        .limit(LAST_BACKFILLS)
+    )
+
+
+def last_day_cost(asset: str, since: datetime) -> sa.Select[Any]:
+    """How many requests the partition that an asset asked for last has taken."""
+    return (
+        sa.select(sa.func.count().label("requests"))
+        .where(
+            api_requests.c.sent_at >= since,
+            api_requests.c.asset == asset,
+            api_requests.c.partition_date.is_not(None),
+        )
+        .group_by(api_requests.c.partition_date, api_requests.c.run_id)
+        .order_by(sa.func.max(api_requests.c.sent_at).desc())
+        .limit(1)
+    )
+
+
+def keep_estimate(row: dict[str, Any]) -> sa.Insert:
+    """Keep an estimate, unless the backfill and asset have one."""
+    there = sa.exists().where(api_estimates.c.backfill == row["backfill"], api_estimates.c.asset == row["asset"])
+    values = sa.select(*(sa.literal(value, api_estimates.c[name].type).label(name) for name, value in row.items()))
+    return api_estimates.insert().from_select(list(row), values.where(~there))
