@@ -1,10 +1,12 @@
-"""The few commands that are not Dagster's: `python -m exec_orchestration demo|dev|sandbox`.
+"""The few commands that are not Dagster's: `python -m exec_orchestration demo|dev|sandbox|budget`.
 
-Imports no room. `demo` and `dev` start the sandbox as a process and call Dagster's own commands on it.
+Imports no room. `demo` and `dev` start the sandbox as a process and call Dagster's own commands on it; `budget` is a
+process of its own, too.
 """
 
 import argparse
 import signal
+import subprocess
 import sys
 
 from exec_orchestration import demo
@@ -21,11 +23,14 @@ def main(arguments: list[str]) -> int:
     )
     asked.add_argument("--port", type=int, default=3000, help="port of the UI on 127.0.0.1")
     asked = commands.add_parser("sandbox", help="both vendors on loopback, until interrupted", add_help=False)
+    commands.add_parser("budget", help="what a backfill will cost, and where the request budget stands", add_help=False)
     options, rest = parser.parse_known_args(arguments)
     # A polite kill ends the sandbox and Dagster as Ctrl-C does. A shell that starts this in the background ignores
     # Ctrl-C for it; the processes below would inherit that, and never end.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
+    if options.command == "budget":
+        return subprocess.call([sys.executable, "-m", "exec_orchestration.defs.budget_command", *rest])
     if rest and options.command != "sandbox":
         parser.error(f"unknown arguments: {' '.join(rest)}")
     if options.command == "demo":

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from exec_orchestration.apis.sweep import PAGE_ROWS, sample_size
+from exec_orchestration.apis.sweep import PAGE_ROWS, likely_proof
+from exec_orchestration.errors import BudgetTooSmall
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +65,9 @@ def _listing(asset: str, rows: int, what: str, times: int = 1) -> Cost:
 
 def _participants(facts: Facts) -> Cost:
     naive, listing = facts.days * facts.scenarios, 2 * pages(facts.scenarios)
-    proof = min(naive, sample_size(naive) + facts.archived)
-    swept = pages(facts.sessions) + proof
-    if 1 + sample_size(naive) + facts.scenarios > naive or swept >= naive:
+    proof = likely_proof(naive, idle=facts.archived)
+    dearest = pages(facts.sessions) + likely_proof(naive, idle=facts.scenarios)
+    if dearest > naive:
         basis = f"{facts.scenarios} scenarios on each of {facts.days} days"
         return Cost("exec_participant_analytics", "exec", listing, facts.days, facts.scenarios, basis)
     basis = f"{facts.sessions} sessions, {PAGE_ROWS} a request, and {proof} requests in proof"
@@ -107,7 +108,8 @@ def course(
 ) -> Course:
     """How the costs of one vendor fit into days of `per_day` requests, of which `free` are left of the first.
 
-    None for `free` means no daily limit. The next day opens 24 hours after the first request of this one.
+    None for `free` means no daily limit. The next day opens 24 hours after the first request of this one. Raises
+    BudgetTooSmall where what cannot be divided needs more than a day has.
     """
     requests = {cost.asset: 0 for cost in costs}
     left, days, today = float("inf") if free is None else free, 1, 0
@@ -115,7 +117,13 @@ def course(
         is_begun = False
         for _ in range(cost.parts):
             needed = cost.per_part + (0 if is_begun else cost.first)
-            if needed > left and needed <= per_day:
+            if needed > left:
+                if cost.per_part + cost.first > per_day:
+                    raise BudgetTooSmall(
+                        f"{cost.asset} needs {cost.per_part + cost.first} requests at once ({cost.basis}), and "
+                        f"backfills have {per_day} a day: it would wait for ever. Raise the day's limit or lower the "
+                        "reserve."
+                    )
                 days, left, today, is_begun = days + 1, per_day, 0, False
                 needed = cost.per_part + cost.first
             requests[cost.asset] += needed

@@ -110,17 +110,18 @@ class ExecApi:
 
     def total(self, resource: str, parameters: Mapping[str, str] | None = None) -> int:
         """How many rows a listing such as `/sessions` has, for one request."""
-        query = {**(parameters or {}), **self._people(), "page": 1, "page_size": PAGE_SIZE}
+        query = {**(parameters or {}), "page": 1, "page_size": PAGE_SIZE}
         page: Page = self.client.get(resource, query, read=_page)
         return page.total_count
 
     def sessions_total(self, *, start: datetime, end: datetime) -> int:
         """How many sessions were created in the window, for one request."""
-        return self.total("/sessions", self._window(start, end))
+        return self.total("/sessions", {**self._window(start, end), **self._people()})
 
     def proficiency_total(self, skill_id: str, *, as_of: datetime) -> int:
         """How many people have practised the skill before `as_of`, for one request."""
-        return self.total(f"/skills/{_segment(skill_id)}/proficiency", {"end_date": utc_text(as_of - self._end_step)})
+        until = {"end_date": utc_text(as_of - self._end_step)}
+        return self.total(f"/skills/{_segment(skill_id)}/proficiency", {**until, **self._people()})
 
     def _window(self, start: datetime, end: datetime) -> dict[str, str]:
         return {"start_date": utc_text(start), "end_date": utc_text(end - self._end_step)}

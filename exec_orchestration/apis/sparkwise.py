@@ -83,6 +83,11 @@ class SparkwiseApi:
             setting_aside=self.client.pacer.setting_aside,
         )
 
+    def users_total(self) -> int:
+        """How many user accounts there are, for one request."""
+        page: Page = self._send(self._operations.users, _users_page, params={"page": 0, "pageSize": PAGE_SIZE})
+        return page.total_count
+
     def upsert(self, users: Sequence[Mapping[str, Any]]) -> BatchAnswer:
         """Create or update up to 200 users of `{firstName, lastName, active, remoteId}`."""
         return self._write(self._operations.upsert, users)

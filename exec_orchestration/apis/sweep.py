@@ -170,6 +170,12 @@ def sample_size(cells: int) -> int:
     return min(cells, max(SMALLEST_SAMPLE, min(LARGEST_SAMPLE, share)))
 
 
+def likely_proof(cells: int, *, idle: int) -> int:
+    """Requests in proof of `cells` where so many scenarios are idle: each of these, and at least half a sample more."""
+    size = sample_size(cells)
+    return max(size, idle + size // 2)
+
+
 def cost(sessions: int, sample: int) -> int:
     """Requests of a sweep: the pages of the listing, at least one, and the sample."""
     return max(1, -(-sessions // PAGE_ROWS)) + sample

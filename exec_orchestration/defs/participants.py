@@ -101,7 +101,7 @@ class Finder:
     def _may_sweep(self, days: Days) -> bool:
         """False where even the cheapest sweep is dearer than asking every day, or does not fit today."""
         naive, free = len(days) * len(self.scenario_ids), self.api.client.pacer.free_today()
-        cheapest = 1 + proof_cost(naive, len(self.scenario_ids))
+        cheapest = 1 + sweep.likely_proof(naive, idle=len(self.scenario_ids))
         return cheapest <= naive and (free is None or cheapest <= free)
 
     def _end(self, days: Days, count: int) -> Days:
@@ -136,12 +136,12 @@ class Finder:
                 chosen = self._end(chosen, max(1, int(len(chosen) * much.share)))
 
     def _sweep(self, days: Days) -> Block:
-        proof = proof_cost(len(days) * len(self.scenario_ids), len(self.scenario_ids))
+        proof = sweep.likely_proof(len(days) * len(self.scenario_ids), idle=len(self.scenario_ids))
         with ExitStack() as stack:
 
             def begin(rest: int) -> AbstractContextManager[None]:
                 self._judge(days, pages=max(1, rest + 1), proof=proof)
-                likely = sweep.sample_size(len(days) * len(self.scenario_ids)) + self.archived
+                likely = sweep.likely_proof(len(days) * len(self.scenario_ids), idle=self.archived)
                 self.expect(rest + 1 + likely, f"{rest + 1} pages of sessions, and {likely} requests in proof")
                 stack.enter_context(self.api.client.pacer.setting_aside(rest + proof))
                 return nullcontext()
@@ -175,7 +175,8 @@ class Finder:
         idle = [Sample(each, 0, len(days)) for each in self.scenario_ids if each not in busy]
         known = [each for each in self.scenario_ids if each in busy]
         size = sweep.sample_size(len(days) * len(self.scenario_ids))
-        chosen = [*idle, *sweep.sample(found, known, len(days), size=size, seed=days[0].key)]
+        more = max(size - len(idle), size // 2)
+        chosen = [*idle, *sweep.sample(found, known, len(days), size=more, seed=days[0].key)]
         for each in chosen:
             told = self._participants(days, each.scenario_id, each.first, each.end)
             parts = [found.get((each.scenario_id, number), []) for number in range(each.first, each.end)]
@@ -192,11 +193,6 @@ class Finder:
         """Participants of a scenario in days[first:end], read again if the listing moves."""
         start, finish = days[first].start, days[end - 1].end
         return read_settled(partial(self.api.participants, scenario_id, start=start, end=finish), list)
-
-
-def proof_cost(cells: int, scenarios: int) -> int:
-    """Requests of a sweep's proof at the most: its sample, and every scenario that nobody practised."""
-    return sweep.sample_size(cells) + scenarios
 
 
 def _by_day(cells: Mapping[Cell, list[Item]], days: int) -> Sequence[Mapping[str, list[Item]]]:

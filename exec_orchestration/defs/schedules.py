@@ -37,3 +37,13 @@ def daily_refresh_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunReque
 def user_sync_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """One run a day."""
     return dg.RunRequest(run_key=f"{context.scheduled_execution_time:%Y-%m-%d}")
+
+
+request_budget_schedule = dg.ScheduleDefinition(
+    name="request_budget_schedule",
+    target=dg.AssetSelection.assets("request_budget"),
+    cron_schedule="5 * * * *",
+    execution_timezone=DAILY.timezone,
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="Brings request_budget up to date every hour. It sends no request to a vendor.",
+)
