@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo dev test lint bench docs lock migrate clean
+.PHONY: setup demo dev test test-days test-year lint bench docs lock migrate clean
 
 setup: $(VENV)/.ready  ## make .venv with the locked versions
 
@@ -22,6 +22,12 @@ dev: setup  ## the Dagster UI on the sandbox, at http://127.0.0.1:3000
 
 test: setup  ## every test, on SQLite and on PostgreSQL
 	$(BIN)/python -m pytest
+
+test-days: setup  ## a backfill over several days of quota: real processes, a moved clock; 3 minutes
+	$(BIN)/python -m pytest -m "days and not year"
+
+test-year: setup  ## the same over a year of days
+	$(BIN)/python -m pytest -m year -s
 
 lint: setup  ## style, types, the house's law, and docs/tables.md
 	$(BIN)/ruff check .

@@ -53,6 +53,12 @@ def bare_environment(**settings: str) -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1", **settings}
 
 
+def free_port() -> int:
+    """A port on loopback that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
 @contextmanager
 def started(command: list[str], folder: Path, **settings: str) -> Iterator[subprocess.Popen[str]]:
     """A process group of its own, ended with the block."""
@@ -176,8 +182,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
     )
     assert demo.returncode == 0, demo.stderr
     assert "learner_lift" in demo.stdout
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     with started([*command, "dev", "--port", str(port)], folder):
         made = Ui(port)
         made.until(lambda: made.ask("{ version }"), seconds=START_SECONDS)
@@ -191,8 +196,10 @@ def test_the_ui_shows_the_graph(ui: Ui) -> None:
         seconds=START_SECONDS,
     )
     by_name = {node["assetKey"]["path"][0]: node for node in nodes}
-    assert len(by_name) == 22
-    assert {node["groupName"] for node in nodes} == {"exec", "sparkwise", "hr", "analytics", "user_sync"}
+    assert len(by_name) == 23
+    assert {node["groupName"] for node in nodes} == {
+        *("exec", "sparkwise", "hr", "analytics", "user_sync", "request_budget")
+    }
     assert all(node["description"] for node in nodes)
 
 
@@ -208,6 +215,7 @@ def test_the_schedules_are_on(ui: Ui) -> None:
     assert {each["name"]: each["scheduleState"]["status"] for each in schedules} == {
         "daily_refresh_schedule": "RUNNING",
         "user_sync_schedule": "RUNNING",
+        "request_budget_schedule": "RUNNING",
     }
 
 

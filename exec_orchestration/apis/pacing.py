@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 LONGEST_WAIT_SECONDS = 75.0
 TOLD_WAIT_SECONDS = 5.0
+LONGEST_NAP_SECONDS = 5.0
 LONGEST_RESUME_SECONDS = 366 * DAY_SECONDS
 
 
@@ -140,16 +141,20 @@ class Pacer:
 
     def _wait_for_turn(self, what: str, *, aside: int = 0) -> str:
         """Wait until one more request fits, or until so many can be set `aside`; the id of the entry in the ledger."""
+        is_told = False
         while True:
             wait, why, entry = self._ask_for_turn(what, aside)
             if wait <= 0:
                 return entry
             if wait > LONGEST_WAIT_SECONDS:
                 raise self._spent(what, why, wait)
-            if wait > TOLD_WAIT_SECONDS:
+            if wait > TOLD_WAIT_SECONDS and not is_told:
                 log.info("%s: %s; waiting %.0f s", self._name, why, wait)
-            self._count(Traffic(waited_seconds=wait))
-            self._sleep(wait)
+                is_told = True
+            # In short naps: a clock that is set right, or a machine that was asleep, may have opened it meanwhile.
+            nap = min(wait, LONGEST_NAP_SECONDS)
+            self._count(Traffic(waited_seconds=nap))
+            self._sleep(nap)
 
     def _ask_for_turn(self, what: str, aside: int) -> tuple[float, str, str]:
         """Seconds to wait and why; with 0.0 the entry in the ledger, which is made."""
