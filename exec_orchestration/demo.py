@@ -28,7 +28,7 @@ SENSOR = "hr_roster_sensor"
 DAYS = 60
 GRACE_SECONDS = 30
 SENSOR_SECONDS = 180
-SCORECARDS = "learner_scorecard,department_scorecard"
+AFTERWARDS = "learner_scorecard,department_scorecard,request_budget"
 OURS = ("EXEC_", "SPARKWISE_", "WAREHOUSE_", "HR_", "USER_SYNC_", "PARTITIONS_", "LOOKBACK_", "MAX_", "ALERT_")
 
 
@@ -84,7 +84,7 @@ def build(settings: dict[str, str], *, days: int) -> int:
         lambda: first_sync(settings),
         lambda: approve_leavers(settings),
         lambda: sync_by_sensor(settings),
-        lambda: _run(["asset", "materialize", "-m", MODULE, "--select", SCORECARDS], settings),
+        lambda: _run(["asset", "materialize", "-m", MODULE, "--select", AFTERWARDS], settings),
     )
     return next((status for step in steps if (status := step())), 0)
 

@@ -95,10 +95,5 @@ def estimates_table(found: Sequence[Estimated]) -> str:
     """The last backfills: estimate and spending side by side."""
     if not found:
         return "No backfill has been estimated yet."
-    rows = [
-        f"| `{each.backfill[:8]}` | {each.asset} | {each.days} | {each.estimate} | {each.spent} | {each.off} "
-        f"| {each.basis} |"
-        for each in found
-    ]
-    header = "| backfill | asset | days | estimate | spent | off | made of |\n|---|---|---|---:|---:|---:|---|"
-    return "\n".join([header, *rows])
+    rows = [f"| {each.asset} | {each.estimate} | {each.spent} | {each.off} | {each.days} |" for each in found]
+    return "\n".join(["| asset | estimate | spent | off | days |\n|---|---:|---:|---:|---|", *rows])
