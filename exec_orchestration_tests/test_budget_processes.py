@@ -156,8 +156,9 @@ class Place:
 
     def materialized(self, asset: str) -> int:
         """How many of an asset's partitions the UI shows as materialized."""
-        found = self.ui.ask(MATERIALIZED, key={"path": [asset]})["assetNodeOrError"]["partitionStats"]
-        return int(found["numMaterialized"])
+        node = self.ui.ask(MATERIALIZED, key={"path": [asset]})["assetNodeOrError"]
+        # While the webserver looks at its code location anew, it knows no asset for a moment.
+        return int(node["partitionStats"]["numMaterialized"]) if "partitionStats" in node else 0
 
     def runs(self) -> list[dict[str, Any]]:
         """The runs' timeline, oldest first: status and tags."""
