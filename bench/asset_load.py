@@ -27,7 +27,8 @@ TOP = 25
 
 def materialize(environment: dict[str, str]) -> dict[str, Any]:
     """Load DAY; the rows that the partition then holds, and the seconds."""
-    exec_com, warehouse = ExecResource(environment), WarehouseResource(environment)
+    warehouse = WarehouseResource(environment)
+    exec_com = ExecResource(environment, warehouse=warehouse)
     tables = warehouse.tables
     began = time.perf_counter()
     result = dg.materialize(
@@ -39,8 +40,8 @@ def materialize(environment: dict[str, str]) -> dict[str, Any]:
     step_seconds = time.perf_counter() - began
     (step,) = (event for event in result.all_events if event.is_step_success)
     rows = tables.rows_by_day(table, Window(DAY, DAY)).get(DAY, 0)
-    tables.close()
     exec_com.close()
+    tables.close()
     return {"rows": rows, "load_seconds": step.event_specific_data.duration_ms / 1_000, "step_seconds": step_seconds}
 
 

@@ -34,8 +34,8 @@ query ($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNo
 """
 RUNS = "{ runsOrError(limit: 100) { ... on Runs { results { runId status tags { key value } } } } }"
 ERROR = """
-query ($id: ID!) { logsForRun(runId: $id) { ... on EventConnection { events { ... on ExecutionStepFailureEvent {
-  failureMetadata { description } error { message } } } } } }
+query ($id: ID!) { logsForRun(runId: $id, limit: 10000) { ... on EventConnection { events {
+  ... on ExecutionStepFailureEvent { failureMetadata { description } error { message } } } } } }
 """
 
 
@@ -231,9 +231,10 @@ def test_a_backfill_of_the_ui_completes_by_itself(case: Case, tmp_path: Path) ->
     of_backfill = [row for row in rows if row["lane"] == "backfill"]
     assert {row["status"] for row in rows} == {200}
     assert len({row["backfill"] for row in of_backfill}) == 1
-    cells = Counter(row["path"] for row in of_backfill if "/proficiency" in row["path"])
+    # Those for a partition: a few totals are asked before the first of them.
+    cells = Counter(row["path"] for row in of_backfill if "/proficiency" in row["path"] and row["partition_date"])
     assert set(cells.values()) == {1}
-    assert len(cells) == case.days * SKILLS
+    assert len([path for path in cells if "page=1&" in path]) == case.days * SKILLS
     for text in stops:
         assert f"the day's limit of {case.per_day} requests" in text
         assert re.search(r"Run this again at \d{4}-\d\d-\d\d \d\d:\d\d UTC", text)

@@ -113,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m exec_orchestration budget")
     commands = parser.add_subparsers(dest="command", required=True)
-    asked = commands.add_parser("estimate", help="what a backfill will cost; sends up to 7 requests to find out")
+    asked = commands.add_parser("estimate", help="what a backfill will cost; sends a few requests to find out")
     asked.add_argument("--assets", default=",".join(DAILY_ASSETS), help="names separated by commas")
     asked.add_argument("--from", dest="first", type=date.fromisoformat, required=True, help="first day, YYYY-MM-DD")
     asked.add_argument("--to", dest="last", type=date.fromisoformat, required=True, help="last day, YYYY-MM-DD")

@@ -16,12 +16,14 @@ from exec_orchestration.defs.metadata import described, spec
 from exec_orchestration.defs.participants import Block, Finder
 from exec_orchestration.defs.partitions import ONE_RUN
 from exec_orchestration.defs.resources import ExecResource, WarehouseResource
+from exec_orchestration.defs.survey import proficiency_pages
 from exec_orchestration.tables import exec_com as tables
 from exec_orchestration.tables.declare import PARTITION
 from exec_orchestration.tables.history import observations
 from exec_orchestration.tables.rows import Day, DayOf
 
 POOL = "exec_api"
+LONG_BACKFILL_DAYS = 50
 KINDS = {"python", "table"}
 
 Context = dg.AssetExecutionContext
@@ -95,7 +97,7 @@ def exec_skill_proficiency(context: Context, exec_com: Exec, warehouse: Tables) 
     table, api = tables.exec_skill_proficiency, exec_com.api
     load = Load(context, table, warehouse, api.client, leave_out=system_users(exec_com))
     skill_ids = exec_com.skill_ids
-    load.expect(1 + len(load.days) * load.cost_of_a_day(len(skill_ids)), f"{len(skill_ids)} skills on each day")
+    expect_proficiency(load, exec_com)
     for day in load.days_in_turn:
         with load.staging_day(day, requests=load.cost_of_a_day(len(skill_ids))) as staging:
             for skill_id in skill_ids:
@@ -106,6 +108,20 @@ def exec_skill_proficiency(context: Context, exec_com: Exec, warehouse: Tables) 
                 )
             staging.publish(day)
     return dg.MaterializeResult()
+
+
+def expect_proficiency(load: Load, exec_com: ExecResource) -> None:
+    """Keep what a backfill will cost. A long one asks a few totals first, since listings grow over its days."""
+    days, skills = load.days, len(exec_com.skill_ids)
+    if not load.is_new_backfill:
+        return
+    if len(days) < LONG_BACKFILL_DAYS:
+        load.expect(1 + len(days) * load.cost_of_a_day(skills), f"{skills} skills on each day")
+        return
+    before = exec_com.api.client.traffic.requests
+    pages = proficiency_pages(exec_com, days[0].day, days[-1].day, load.warehouse.zone)
+    asked = exec_com.api.client.traffic.requests - before
+    load.expect(1 + asked + sum(pages), f"{skills} skills on each day, in {min(pages)} to {max(pages)} pages")
 
 
 @dg.asset(**described(tables.exec_sessions, kinds=KINDS), pool=POOL)

@@ -77,14 +77,18 @@ class Load:
         """True where the run goes on with a backfill that the budget has stopped."""
         return RESUMED_TAG in self.context.run.tags
 
+    @property
+    def is_new_backfill(self) -> bool:
+        """True in the first run of a backfill."""
+        return self._client.pacer.charge.backfill is not None and not self.goes_on
+
     def expect(self, requests: int, basis: str) -> None:
         """Keep what the whole backfill is thought to cost, at its first run: its spending will stand beside it."""
-        charge = self._client.pacer.charge
-        if charge.backfill is None or self.goes_on:
+        if not self.is_new_backfill:
             return
         days = self.days
         row = {
-            "backfill": charge.backfill,
+            "backfill": self._client.pacer.charge.backfill,
             "asset": self.table.name,
             "api": self._client.vendor.name.lower(),
             "begins_on": days[0].day,
