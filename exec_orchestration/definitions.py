@@ -4,8 +4,9 @@ import dagster as dg
 
 from exec_orchestration.defs import budget_assets, exec_assets, mart_assets, resources, roster_assets, sparkwise_assets
 from exec_orchestration.defs.jobs import daily_refresh
+from exec_orchestration.defs.resume_sensor import budget_give_up, budget_resume_sensor
 from exec_orchestration.defs.schedules import daily_refresh_schedule, request_budget_schedule, user_sync_schedule
-from exec_orchestration.defs.sensors import budget_resume_sensor, hr_roster_sensor
+from exec_orchestration.defs.sensors import hr_roster_sensor
 from exec_orchestration.defs.sync_jobs import user_sync, user_sync_apply, user_sync_explain, user_sync_undo
 
 defs = dg.Definitions(
@@ -32,7 +33,7 @@ defs = dg.Definitions(
         mart_assets.department_scorecard,
         budget_assets.request_budget,
     ],
-    jobs=[daily_refresh, user_sync, user_sync_apply, user_sync_undo, user_sync_explain],
+    jobs=[daily_refresh, user_sync, user_sync_apply, user_sync_undo, user_sync_explain, budget_give_up],
     schedules=[daily_refresh_schedule, user_sync_schedule, request_budget_schedule],
     sensors=[hr_roster_sensor, budget_resume_sensor],
     resources={

@@ -66,6 +66,10 @@ class Books(Protocol):
         """When the `place`-th of them ended, from 1; None while it is under way."""
         ...
 
+    def next_expiry(self) -> float | None:
+        """When the first of what is set aside is free again, should nobody draw on it; None where nothing is."""
+        ...
+
     def held_until(self) -> float:
         """Until when the vendor has asked us not to send; 0.0 for never."""
         ...
@@ -88,6 +92,10 @@ class Ledger(Protocol):
 
     def alone(self, clock: Callable[[], float]) -> AbstractContextManager[Books]:
         """The books, for as long as nobody else may look at them; the clock is read once everybody else is out."""
+        ...
+
+    def held_until(self) -> float:
+        """The same as of the books, asked from outside: for vendors without a limit."""
         ...
 
     def answered(self, request_id: str, status: int | None, now: float) -> None:
@@ -139,9 +147,15 @@ def most_of_a_day(quota: Quota, lane: str) -> int:
 
 
 def free_today(books: Books, quota: Quota, lane: str) -> int:
-    """How many more requests of the day are there for a lane; below 0 where more was spent than is allowed."""
+    """How many more requests of the day are there for a lane; below 0 where more was spent than is allowed.
+
+    Backfills leave the reserve. On a calendar day, what others have used of it is not kept for them any more. On a
+    rolling day all of it is: tonight's load needs its requests before those of last night are a day old.
+    """
     total, by_backfills = books.count(day_start(quota, books.now), reserved=True)
-    kept_back = max(0, quota.reserve - (total - by_backfills)) if lane == BACKFILL else 0
+    kept_back = 0
+    if lane == BACKFILL:
+        kept_back = quota.reserve if quota.day_zone is None else max(0, quota.reserve - (total - by_backfills))
     return quota.per_day - total - kept_back
 
 
@@ -159,11 +173,20 @@ def _day_turn(books: Books, quota: Quota, lane: str, requests: int) -> Turn:
     missing = requests - free_today(books, quota, lane)
     if missing <= 0:
         return NOW
+    opens = _day_opens(books, quota, missing)
+    expiry = books.next_expiry()
+    if opens is None and expiry is None:
+        return Turn(POLL_SECONDS, limit)
+    return Turn(max(POLL_SECONDS, min(each for each in (opens, expiry) if each is not None) - books.now), limit)
+
+
+def _day_opens(books: Books, quota: Quota, missing: int) -> float | None:
+    """When so many requests more are free by themselves; None where these are under way or only set aside."""
     if quota.day_zone is not None:
         tomorrow = datetime.fromtimestamp(books.now, quota.day_zone).date() + timedelta(days=1)
-        return Turn(max(POLL_SECONDS, _midnight(tomorrow, quota.day_zone) - books.now), limit)
+        return _midnight(tomorrow, quota.day_zone)
     ended = books.ended(books.now - DAY_SECONDS, missing)
-    return Turn(_until(ended, DAY_SECONDS, books.now), limit)
+    return None if ended is None else ended + DAY_SECONDS
 
 
 def _minute_turn(books: Books, quota: Quota) -> Turn:
@@ -174,14 +197,8 @@ def _minute_turn(books: Books, quota: Quota) -> Turn:
     if surplus <= 0:
         return NOW
     ended = books.ended(books.now - MINUTE_SECONDS, surplus)
-    return Turn(
-        _until(ended, MINUTE_SECONDS, books.now), f"the minute's limit of {quota.per_minute} requests is used up"
-    )
-
-
-def _until(ended: float | None, window_seconds: float, now: float) -> float:
-    """Seconds until what ended then has left the window; a short while where nobody knows when it will end."""
-    return POLL_SECONDS if ended is None else max(POLL_SECONDS, ended + window_seconds - now)
+    wait = POLL_SECONDS if ended is None else max(POLL_SECONDS, ended + MINUTE_SECONDS - books.now)
+    return Turn(wait, f"the minute's limit of {quota.per_minute} requests is used up")
 
 
 def _midnight(day: date, zone: tzinfo) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from exec_orchestration.apis.sweep import PAGE_ROWS, likely_proof
+from exec_orchestration.apis.sweep import PAGE_ROWS, proof_size
 from exec_orchestration.errors import BudgetTooSmall
 
 DOUBT_SHARE = 0.04
@@ -20,6 +20,7 @@ class Facts:
     """Totals of a workspace and of `days` days; `proficiency_pages` are those of all skills on each of the days."""
 
     days: int
+    strategy: str = "auto"
     scenarios: int = 0
     archived: int = 0
     skills: int = 0
@@ -66,10 +67,11 @@ def _listing(asset: str, rows: int, what: str, times: int = 1) -> Cost:
 
 def _participants(facts: Facts) -> Cost:
     naive, listing = facts.days * facts.scenarios, 2 * pages(facts.scenarios)
-    proof = likely_proof(naive, idle=facts.archived)
-    dearest = pages(facts.sessions) + likely_proof(naive, idle=facts.scenarios)
-    if dearest > naive:
+    proof = proof_size(naive, facts.scenarios, idle=facts.archived)
+    dearest = pages(facts.sessions) + proof_size(naive, facts.scenarios, idle=facts.scenarios)
+    if facts.strategy in ("windows", "days") or (facts.strategy == "auto" and dearest > naive):
         basis = f"{facts.scenarios} scenarios on each of {facts.days} days"
+        basis += ", at the most" if facts.strategy == "windows" else ""
         return Cost("exec_participant_analytics", "exec", listing, [facts.scenarios] * facts.days, basis)
     basis = f"{facts.sessions} sessions, {PAGE_ROWS} a request, and {proof} requests in proof"
     return Cost("exec_participant_analytics", "exec", listing + proof, [1] * pages(facts.sessions), basis)

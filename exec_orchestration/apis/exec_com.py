@@ -15,7 +15,7 @@ from exec_orchestration.apis.answers import Answer, other_shape
 from exec_orchestration.apis.http import JsonClient
 from exec_orchestration.apis.instants import utc_text
 from exec_orchestration.apis.paging import Item, Page, SettingAside, read_pages, read_settled
-from exec_orchestration.errors import BadSetting
+from exec_orchestration.errors import BadAnswer, BadSetting
 
 PAGE_SIZE = 100
 SYSTEM_DOMAIN = "@exec.com"
@@ -149,6 +149,18 @@ class ExecApi:
             concurrency=self._concurrency,
             setting_aside=setting_aside or self.client.pacer.setting_aside,
         )
+
+
+def ids_of(items: list[Item], what: str) -> list[str]:
+    """The id of each item, in order; raises BadAnswer where one has none, since its rows would be missing."""
+    ids = [item.get("id") if isinstance(item, dict) else None for item in items]
+    wrong = [item for item, found in zip(items, ids, strict=True) if not isinstance(found, str) or not found]
+    if wrong:
+        raise BadAnswer(
+            f"Exec lists {len(wrong)} of {len(items)} {what}s without an id, the first being {str(wrong[0])[:120]!r}; "
+            "their rows would be missing without notice, so nothing was loaded. Report it to Exec."
+        )
+    return [str(found) for found in ids]
 
 
 def _page(payload: Any, answer: Answer) -> Page:

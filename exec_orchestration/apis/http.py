@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from exec_orchestration.apis.answers import Answer, as_it_is, error_for, retry_after_seconds, unreachable
-from exec_orchestration.apis.budget import MINUTE_SECONDS, Ledger
+from exec_orchestration.apis.budget import Ledger
 from exec_orchestration.apis.memory_ledger import MemoryLedger
 from exec_orchestration.apis.pacing import LONGEST_RESUME_SECONDS, LONGEST_WAIT_SECONDS, Pacer, Traffic, go_on
 from exec_orchestration.apis.vendor import Vendor, is_loopback, without_key
@@ -32,6 +32,7 @@ RETRIED_STATUSES = frozenset({408, 429, *range(500, 600)})
 TRIES = 6
 FIRST_DELAY_SECONDS = 0.5
 FIRST_DELAY_AFTER_429_SECONDS = 2.0
+UNTOLD_WAIT_SECONDS = 3_600.0
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 
 
@@ -143,14 +144,17 @@ class JsonClient:
     def _given_up(self, answer: Answer) -> Exception:
         if answer.status == 429:
             asked = retry_after_seconds(answer, now=self._clock(), unit_seconds=self.vendor.retry_after_unit_seconds)
-            return self._rate_limited(answer, asked or MINUTE_SECONDS, why=f"after {TRIES} tries that all ended so")
+            # The minute has passed meanwhile: it is rather the day's limit, which somebody else has used up.
+            seconds = asked or UNTOLD_WAIT_SECONDS
+            self.pacer.hold(seconds, f"{answer.what} came back with {answer.came_back}")
+            return self._rate_limited(answer, seconds, why=f"after {TRIES} tries that all ended so")
         return unreachable(answer, self.vendor, tries=TRIES)
 
     def _rate_limited(self, answer: Answer, seconds: float, *, why: str) -> RateLimited:
         resume_at = self.pacer.resume_at(seconds)
         return RateLimited(
             f"{self.vendor.name}: {answer.what} came back with {answer.came_back} {answer.where}: the vendor asks to "
-            f"wait {min(seconds, LONGEST_RESUME_SECONDS):.0f} s, {why}. {go_on(resume_at)} Nothing was replaced.",
+            f"wait {min(seconds, LONGEST_RESUME_SECONDS):.0f} s, {why}. {go_on(resume_at)} What is finished stands.",
             resume_at=resume_at,
         )
 

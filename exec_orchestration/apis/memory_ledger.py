@@ -49,6 +49,10 @@ class MemoryLedger:
         ends = sorted(each.ended_at for each in self._counted(since) if each.ended_at is not None)
         return ends[place - 1] if place <= len(ends) else None
 
+    def next_expiry(self) -> float | None:
+        """Never: what dies with the process frees everything."""
+        return None
+
     def held_until(self) -> float:
         """Until when the vendor has asked us not to send; 0.0 for never."""
         return self._held_until

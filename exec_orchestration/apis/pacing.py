@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 LONGEST_WAIT_SECONDS = 75.0
 TOLD_WAIT_SECONDS = 5.0
 LONGEST_NAP_SECONDS = 5.0
+LOOK_AGAIN_SECONDS = 10.0
 LONGEST_RESUME_SECONDS = 366 * DAY_SECONDS
 
 
@@ -63,6 +64,7 @@ class Pacer:
         self._sleep = sleep
         self._clock = clock
         self._held_until = 0.0
+        self._looked_at = 0.0
         self._reservation: str | None = None
         self._lock = threading.Lock()
 
@@ -158,7 +160,7 @@ class Pacer:
 
     def _ask_for_turn(self, what: str, aside: int) -> tuple[float, str, str]:
         """Seconds to wait and why; with 0.0 the entry in the ledger, which is made."""
-        held = self._held_until - self._clock()
+        held = self._held() - self._clock()
         if held > 0:
             return held, HELD, ""
         if self.quota.is_unlimited:
@@ -178,6 +180,13 @@ class Pacer:
             self._count(Traffic(requests=1))
             return 0.0, "", books.enter(self.charge, what)
 
+    def _held(self) -> float:
+        """Until when nothing is sent. Without a limit the ledger, which others write to, is looked at now and then."""
+        if self.quota.is_unlimited and self._clock() >= self._looked_at + LOOK_AGAIN_SECONDS:
+            self._looked_at = self._clock()
+            self._held_until = max(self._held_until, self._ledger.held_until())
+        return self._held_until
+
     def _count(self, more: Traffic) -> None:
         with self._lock:
             self.traffic += more
@@ -195,7 +204,7 @@ class Pacer:
             f"{self._name}: what cannot be divided needs {requests} requests, and the {self.charge.lane} lane never "
             f"has more than {most} of a day's {self.quota.per_day} ({self.quota.reserve} are not for backfills), so it "
             "would wait for ever. Raise the day's limit, lower the reserve, or load it in the scheduled lane, one day "
-            "at a time. Nothing was sent."
+            "at a time. It was not begun."
         )
 
 

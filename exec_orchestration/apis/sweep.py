@@ -17,8 +17,9 @@ PAGE_ROWS = 100
 SAMPLED_CELLS = 50  # one cell in so many: 2 %
 SMALLEST_SAMPLE, LARGEST_SAMPLE = 4, 20
 MOST_DIFFERENCES = 5
+PROOF_SHARE = 0.1
 SCORE_TOLERANCE = 1e-6
-LIFT_TOLERANCE = 0.01  # Exec rounds lift to two decimals
+LIFT_DECIMALS = 2
 
 Cell = tuple[str, int]
 Moment = tuple[datetime, str]
@@ -104,7 +105,7 @@ def _item(user: Item, *, sessions: int, seconds: int, first: tuple[Any, Any], be
         "first_rank": first[1],
         "best_score": best[0],
         "best_rank": best[1],
-        "lift_percentage": None if unscored else round(best[0] - first[0], 6),
+        "lift_percentage": None if unscored else round(best[0] - first[0], LIFT_DECIMALS),
         "total_duration_seconds": seconds,
     }
 
@@ -165,48 +166,42 @@ class Sample:
 
 
 def sample_size(cells: int) -> int:
-    """How many windows prove `cells` = scenarios * days: 2 %, at least 4, at most 20, never more than there are."""
+    """How many single cells and ranges are a sample of `cells` = scenarios * days: 2 %, at least 4, at most 20."""
     share = -(-cells // SAMPLED_CELLS)
     return min(cells, max(SMALLEST_SAMPLE, min(LARGEST_SAMPLE, share)))
 
 
-def likely_proof(cells: int, *, idle: int) -> int:
-    """Requests in proof of `cells` where so many scenarios are idle: each of these, and at least half a sample more."""
-    size = sample_size(cells)
-    return max(size, idle + size // 2)
+def proof_size(cells: int, scenarios: int, *, idle: int) -> int:
+    """How many windows prove `cells` where so many scenarios are idle: as many as `proof` chooses, or fewer."""
+    singles = sample_size(cells) // 2
+    allowed = max(sample_size(cells), int(PROOF_SHARE * cells))
+    return max(idle + singles, min(allowed, scenarios + singles))
 
 
-def cost(sessions: int, sample: int) -> int:
-    """Requests of a sweep: the pages of the listing, at least one, and the sample."""
-    return max(1, -(-sessions // PAGE_ROWS)) + sample
+def proof(cells: Collection[Cell], scenario_ids: Sequence[str], days: int, *, seed: int | str) -> list[Sample]:
+    """The windows to be asked: the whole range of each scenario without a session, that of others, and single cells.
 
-
-def sample(
-    cells: Collection[Cell], scenario_ids: Sequence[str], days: int, *, size: int, seed: int | str
-) -> list[Sample]:
-    """`size` windows, or fewer where there are fewer: half whole ranges, half single non-empty cells.
-
-    The whole ranges of scenarios without any session come first, since nothing else proves that they are empty.
+    A whole range proves every sum, best and first score of its scenario at once, and emptiness where there is nothing.
+    The others' ranges are asked as long as all of it stays within PROOF_SHARE of what asking each cell would cost.
     """
     chance = random.Random(seed)
-    known = set(scenario_ids)
+    known = dict.fromkeys(scenario_ids)
     filled = sorted((day, scenario) for scenario, day in set(cells) if scenario in known and 0 <= day < days)
     practised = {scenario for _, scenario in filled}
-    idle = [scenario for scenario in dict.fromkeys(scenario_ids) if scenario not in practised]
-    busy = [scenario for scenario in dict.fromkeys(scenario_ids) if scenario in practised]
-    ranges = [Sample(scenario, 0, days) for group in (idle, busy) for scenario in chance.sample(group, len(group))]
-    chosen = ranges[: size - size // 2]
-    singles = [Sample(scenario, day, day + 1) for day, scenario in filled]
-    chosen += _spread([single for single in singles if single not in chosen], size - len(chosen), chance)
-    chosen += [more for more in ranges if more not in chosen][: size - len(chosen)]
-    return chosen
+    idle = [scenario for scenario in known if scenario not in practised]
+    busy = [scenario for scenario in known if scenario in practised]
+    count = sample_size(len(known) * days) // 2
+    ranges = proof_size(len(known) * days, len(known), idle=len(idle)) - len(idle) - count
+    whole = [Sample(scenario, 0, days) for scenario in [*idle, *chance.sample(busy, min(ranges, len(busy)))]]
+    singles = [Sample(scenario, day, day + 1) for day, scenario in _spread(filled, count, chance)]
+    return list(dict.fromkeys([*whole, *singles]))
 
 
-def _spread(candidates: Sequence[Sample], wanted: int, chance: random.Random) -> list[Sample]:
-    """At most `wanted` of the candidates, one at random out of each of equal stretches of them."""
-    stretches = min(wanted, len(candidates))
-    ends = [len(candidates) * number // stretches for number in range(stretches + 1)] if stretches else []
-    return [candidates[chance.randrange(first, end)] for first, end in pairwise(ends)]
+def _spread(filled: Sequence[tuple[int, str]], size: int, chance: random.Random) -> list[tuple[int, str]]:
+    """At most `size` of the cells, one at random out of each of equal stretches of them."""
+    stretches = min(size, len(filled))
+    ends = [len(filled) * number // stretches for number in range(stretches + 1)] if stretches else [0]
+    return [filled[chance.randrange(first, end)] for first, end in pairwise(ends)]
 
 
 def differences(told: list[Item], computed: list[Item]) -> list[str]:
@@ -231,10 +226,11 @@ def _unequal(told: Item, computed: Item) -> list[str]:
     """The fields in which two items of one user differ."""
     tolerances = {
         **dict.fromkeys(("session_count", "total_duration_seconds", "first_rank", "best_rank"), 0.0),
-        **dict.fromkeys(("first_score", "best_score"), SCORE_TOLERANCE),
-        "lift_percentage": LIFT_TOLERANCE + SCORE_TOLERANCE,
+        **dict.fromkeys(("first_score", "best_score", "lift_percentage"), SCORE_TOLERANCE),
     }
-    return [
+    emails = {each["user"]["email"] for each in (told, computed) if each["user"].get("email")}
+    found = ["it has another e-mail"] if len(emails) > 1 else []
+    return found + [
         f"{name} is {told.get(name)!r} in the answer of participants, {computed.get(name)!r} from the sessions"
         for name, tolerance in tolerances.items()
         if not _close(told.get(name), computed.get(name), tolerance)

@@ -11,6 +11,7 @@ import dagster as dg
 
 from exec_orchestration.defs.checks import BEFORE_START, rows_before_start
 from exec_orchestration.defs.failures import told_plainly
+from exec_orchestration.defs.lanes import STRATEGY_TAG
 from exec_orchestration.defs.loading import Load, Staging, system_users
 from exec_orchestration.defs.metadata import described, spec
 from exec_orchestration.defs.participants import Block, Finder
@@ -70,7 +71,8 @@ def exec_participant_analytics(context: Context, exec_com: Exec, warehouse: Tabl
         api,
         exec_com.scenario_ids,
         context.log,
-        strategy=exec_com.participants_strategy,
+        strategy=context.run.tags.get(STRATEGY_TAG) or exec_com.participants_strategy,
+        remember=lambda strategy: context.instance.add_run_tags(context.run.run_id, {STRATEGY_TAG: strategy}),
         archived=sum(bool(scenario["archived"]) for scenario in exec_com.scenarios),
         newest_first=load.goes_on,
         expect=load.expect,
@@ -99,7 +101,9 @@ def exec_skill_proficiency(context: Context, exec_com: Exec, warehouse: Tables) 
     skill_ids = exec_com.skill_ids
     expect_proficiency(load, exec_com)
     for day in load.days_in_turn:
-        with load.staging_day(day, requests=load.cost_of_a_day(len(skill_ids))) as staging:
+        with load.staging_day(
+            day, requests=load.cost_of_a_day(len(skill_ids), likely=exec_com.proficiency_pages_now)
+        ) as staging:
             for skill_id in skill_ids:
                 staging.read(
                     partial(api.proficiency, skill_id, as_of=day.end),
@@ -116,7 +120,10 @@ def expect_proficiency(load: Load, exec_com: ExecResource) -> None:
     if not load.is_new_backfill:
         return
     if len(days) < LONG_BACKFILL_DAYS:
-        load.expect(1 + len(days) * load.cost_of_a_day(skills), f"{skills} skills on each day")
+        load.expect(
+            1 + len(days) * load.cost_of_a_day(skills, likely=exec_com.proficiency_pages_now),
+            f"{skills} skills on each day",
+        )
         return
     before = exec_com.api.client.traffic.requests
     pages = proficiency_pages(exec_com, days[0].day, days[-1].day, load.warehouse.zone)

@@ -7,6 +7,8 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import dagster as dg
 
+from exec_orchestration.apis.budget import SYNC
+from exec_orchestration.defs.lanes import lane_of
 from exec_orchestration.defs.resuming import note_stop
 from exec_orchestration.errors import ExecOrchestrationError, RateLimited, Refused
 
@@ -49,8 +51,12 @@ def _context(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def _failure(error: ExecOrchestrationError, context: Any) -> dg.Failure:
-    """The step's failure. A run that the budget stops says so in its tags, for budget_resume_sensor to find."""
-    if isinstance(error, RateLimited) and isinstance(context, dg.AssetExecutionContext):
+    """The step's failure. A load that the budget stops says so in its run's tags, for budget_resume_sensor to find.
+
+    Not a sync: what it sends is a plan of its own time, and its sensor looks at the roster anew.
+    """
+    is_load = isinstance(context, dg.AssetExecutionContext) and lane_of(context.run) != SYNC
+    if isinstance(error, RateLimited) and is_load:
         note_stop(context.instance, context.run, error.resume_at)
     return dg.Failure(str(error), metadata=_facts(error), allow_retries=False)
 

@@ -18,6 +18,10 @@ from exec_orchestration.apis.budget import BACKFILL, LANES, SCHEDULED, SYNC, Cha
 LANE_TAG = "exec_orchestration/lane"
 RESUMED_TAG = "exec_orchestration/backfill"
 STOPPED_TAG, STOPPED = "exec_orchestration/stopped", "request budget"
+# The run that was stopped itself: a re-execution copies tags.
+STOPPED_RUN_TAG = "exec_orchestration/stopped_run"
+# How participants are found where the sessions turned out not to be usable; runs that go on do not try them again.
+STRATEGY_TAG = "exec_orchestration/participants_strategy"
 RESUME_AT_TAG = "exec_orchestration/resume_at"
 SYNC_NAMES = ("user_sync", "hr_roster_sensor")
 

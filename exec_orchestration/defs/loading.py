@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 
+from exec_orchestration.apis.budget import most_of_a_day
 from exec_orchestration.apis.exec_com import is_system_user
 from exec_orchestration.apis.http import JsonClient
 from exec_orchestration.apis.paging import Item, read_settled
@@ -97,18 +98,23 @@ class Load:
             "basis": basis,
             "made_at": self.fetched_at,
         }
-        self._tables.write((keep_estimate(row), [{}]))
+        self._tables.write_alone("api_estimates", keep_estimate(row))
 
     def setting_aside(self, rest: int) -> AbstractContextManager[None]:
         """For a listing whose first page tells that there are `rest` more: expect them, and set them aside."""
         self.expect(rest + 1, "the pages of one listing")
         return self._client.pacer.setting_aside(rest)
 
-    def cost_of_a_day(self, at_least: int) -> int:
-        """How many requests a day of this asset takes, as the last one did that was loaded, by whichever run."""
-        since = self.fetched_at - timedelta(days=30)
-        found = self._tables.read(last_day_cost(self.table.name, since))
-        return max([at_least, *(int(row.requests) for row in found)])
+    def cost_of_a_day(self, at_least: int, likely: int = 0) -> int:
+        """How many requests a day of this asset takes, as the last one did that was loaded, by whichever run.
+
+        What is only thought, from that or as `likely`, never makes a day too dear to be begun.
+        """
+        found = self._tables.read(last_day_cost(self.table.name, self.fetched_at - timedelta(days=30)))
+        thought = max([likely, *(int(row.requests) for row in found)])
+        pacer = self._client.pacer
+        most = most_of_a_day(pacer.quota, pacer.charge.lane) if pacer.quota.per_day else thought
+        return max(at_least, min(thought, most))
 
     @contextmanager
     def staging_day(self, day: DayWindow, *, requests: int) -> Iterator["Staging"]:

@@ -2,8 +2,8 @@
 
 - `days` asks every (scenario, day). It is what the others have to equal.
 - `windows` asks longer windows of a scenario and splits only those that hold something (`apis.windows`).
-- `sweep` lists the sessions once and computes the cells from them (`apis.sweep`); participants is asked in proof: for
-  scenarios without any session, and for a sample of the others. Where they disagree it falls back to windows.
+- `sweep` lists the sessions once and computes the cells from them (`apis.sweep`); participants is asked in proof: the
+  whole range of scenarios without a session and of others, and single cells. Where they disagree, windows are asked.
 
 Each yields blocks: consecutive days that are settled together, and begun only when they fit into the request budget.
 """
@@ -20,7 +20,7 @@ import dagster as dg
 from exec_orchestration.apis import sweep
 from exec_orchestration.apis.exec_com import ExecApi
 from exec_orchestration.apis.paging import Item, read_settled
-from exec_orchestration.apis.sweep import PAGE_ROWS, Cell, Sample
+from exec_orchestration.apis.sweep import PAGE_ROWS, Cell
 from exec_orchestration.apis.windows import PrunedWindows
 from exec_orchestration.defs.partitions import DayWindow
 from exec_orchestration.errors import BadAnswer, KeyRefused, ListingMoved, RateLimited, Refused, VendorError
@@ -64,6 +64,7 @@ class Finder:
     strategy: str = AUTO
     archived: int = 0
     newest_first: bool = False
+    remember: Callable[[str], None] = lambda strategy: None
     expect: Callable[[int, str], None] = lambda requests, basis: None
     cost_of_a_day: Callable[[int], int] = lambda at_least: at_least
 
@@ -88,6 +89,7 @@ class Finder:
             except (Refused, BadAnswer, ListingMoved) as error:
                 self.log.warning(f"The sessions cannot be used to find participants, so these are asked: {error}")
                 self.strategy = WINDOWS
+                self.remember(WINDOWS)
         if self.strategy in (AUTO, SWEEP, WINDOWS) and len(days) > 1:
             try:
                 return self._windows(days)
@@ -101,7 +103,7 @@ class Finder:
     def _may_sweep(self, days: Days) -> bool:
         """False where even the cheapest sweep is dearer than asking every day, or does not fit today."""
         naive, free = len(days) * len(self.scenario_ids), self.api.client.pacer.free_today()
-        cheapest = 1 + sweep.likely_proof(naive, idle=len(self.scenario_ids))
+        cheapest = 1 + self._dearest_proof(days)
         return cheapest <= naive and (free is None or cheapest <= free)
 
     def _end(self, days: Days, count: int) -> Days:
@@ -136,12 +138,13 @@ class Finder:
                 chosen = self._end(chosen, max(1, int(len(chosen) * much.share)))
 
     def _sweep(self, days: Days) -> Block:
-        proof = sweep.likely_proof(len(days) * len(self.scenario_ids), idle=len(self.scenario_ids))
+        proof = self._dearest_proof(days)
         with ExitStack() as stack:
 
             def begin(rest: int) -> AbstractContextManager[None]:
                 self._judge(days, pages=max(1, rest + 1), proof=proof)
-                likely = sweep.likely_proof(len(days) * len(self.scenario_ids), idle=self.archived)
+                cells = len(days) * len(self.scenario_ids)
+                likely = sweep.proof_size(cells, len(self.scenario_ids), idle=self.archived)
                 self.expect(rest + 1 + likely, f"{rest + 1} pages of sessions, and {likely} requests in proof")
                 stack.enter_context(self.api.client.pacer.setting_aside(rest + proof))
                 return nullcontext()
@@ -170,13 +173,8 @@ class Finder:
             raise TooMuch(share)
 
     def _prove(self, days: Days, found: Mapping[Cell, list[Item]]) -> int:
-        """Ask participants for a sample; of how many windows. Raises BadAnswer where one does not agree."""
-        busy = {scenario_id for scenario_id, _ in found}
-        idle = [Sample(each, 0, len(days)) for each in self.scenario_ids if each not in busy]
-        known = [each for each in self.scenario_ids if each in busy]
-        size = sweep.sample_size(len(days) * len(self.scenario_ids))
-        more = max(size - len(idle), size // 2)
-        chosen = [*idle, *sweep.sample(found, known, len(days), size=more, seed=days[0].key)]
+        """Ask participants in proof; how many windows. Raises BadAnswer where one does not agree."""
+        chosen = sweep.proof(found, self.scenario_ids, len(days), seed=days[0].key)
         for each in chosen:
             told = self._participants(days, each.scenario_id, each.first, each.end)
             parts = [found.get((each.scenario_id, number), []) for number in range(each.first, each.end)]
@@ -188,6 +186,11 @@ class Finder:
                     f"{last}: {'; '.join(wrong)}."
                 )
         return len(chosen)
+
+    def _dearest_proof(self, days: Days) -> int:
+        """Requests of a proof if nobody has practised anything."""
+        scenarios = len(self.scenario_ids)
+        return sweep.proof_size(len(days) * scenarios, scenarios, idle=scenarios)
 
     def _participants(self, days: Days, scenario_id: str, first: int, end: int) -> list[Item]:
         """Participants of a scenario in days[first:end], read again if the listing moves."""

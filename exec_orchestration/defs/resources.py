@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from exec_orchestration.apis.budget import Quota
-from exec_orchestration.apis.exec_com import ExecApi
+from exec_orchestration.apis.estimate import pages
+from exec_orchestration.apis.exec_com import ExecApi, ids_of
 from exec_orchestration.apis.http import JsonClient, Transport
 from exec_orchestration.apis.paging import Item, read_settled
 from exec_orchestration.apis.sparkwise import Operations, SparkwiseApi
@@ -22,7 +23,7 @@ from exec_orchestration.apis.vendor import Vendor
 from exec_orchestration.defs import settings
 from exec_orchestration.defs.roster_resource import RosterResource
 from exec_orchestration.defs.settings import Environment
-from exec_orchestration.errors import BadAnswer, BadSetting
+from exec_orchestration.errors import BadSetting
 from exec_orchestration.tables.request_ledger import RequestLedger
 from exec_orchestration.tables.warehouse import Warehouse
 
@@ -112,14 +113,21 @@ class ExecResource:
         return read_settled(self.api.skills, list)
 
     @property
+    def proficiency_pages_now(self) -> int:
+        """How many pages the skills' proficiency has now, as far as the listing of skills tells."""
+        summaries = [skill.get("proficiency_summary") for skill in self.skills if isinstance(skill, dict)]
+        counts = [each.get("participant_count") for each in summaries if isinstance(each, dict)]
+        return sum(pages(count) for count in counts if isinstance(count, int))
+
+    @property
     def scenario_ids(self) -> list[str]:
         """The id of every scenario, in the order of the listing."""
-        return _ids(self.scenarios, "scenario")
+        return ids_of(self.scenarios, "scenario")
 
     @property
     def skill_ids(self) -> list[str]:
         """The id of every skill, in the order of the listing."""
-        return _ids(self.skills, "skill")
+        return ids_of(self.skills, "skill")
 
     def close(self) -> None:
         """Give the connections back, if there are any."""
@@ -229,17 +237,6 @@ class WarehouseResource:
 
 def _ledger(warehouse: WarehouseResource | None, api: str) -> RequestLedger | None:
     return RequestLedger(warehouse.tables, api=api) if warehouse else None
-
-
-def _ids(items: list[Item], what: str) -> list[str]:
-    ids = [item.get("id") if isinstance(item, dict) else None for item in items]
-    wrong = [item for item, found in zip(items, ids, strict=True) if not isinstance(found, str) or not found]
-    if wrong:
-        raise BadAnswer(
-            f"Exec lists {len(wrong)} of {len(items)} {what}s without an id, the first being {str(wrong[0])[:120]!r}; "
-            "their rows would be missing without notice, so nothing was loaded. Report it to Exec."
-        )
-    return [str(found) for found in ids]
 
 
 @dg.resource(description="The Exec API: EXEC_* settings.", required_resource_keys={"warehouse"})

@@ -10,6 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
+from dagster._core.errors import DagsterDefinitionChangedDeserializationError
 from dagster._core.execution.backfill import BulkActionStatus
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
@@ -19,16 +21,26 @@ from dagster._core.storage.tags import (
     ROOT_RUN_ID_TAG,
 )
 
-from exec_orchestration.defs.lanes import RESUME_AT_TAG, RESUMED_TAG, STOPPED, STOPPED_TAG, backfill_of
+from exec_orchestration.defs.lanes import (
+    RESUME_AT_TAG,
+    RESUMED_TAG,
+    STOPPED,
+    STOPPED_RUN_TAG,
+    STOPPED_TAG,
+    backfill_of,
+)
 from exec_orchestration.defs.partitions import DAILY
 
 RECORDS_AT_ONCE = 1_000
 CANCELLED = (BulkActionStatus.CANCELED, BulkActionStatus.CANCELING)
-ENDED = (*CANCELLED, BulkActionStatus.COMPLETED, BulkActionStatus.COMPLETED_SUCCESS)
-ENDED_BADLY = (BulkActionStatus.FAILED, BulkActionStatus.COMPLETED_FAILED)
-
-# The days that each asset lacks; an asset without partitions has an empty set where it is up to date, else None in it.
-Missing = Mapping[dg.AssetKey, Set[str | None]]
+ENDED = (
+    *CANCELLED,
+    BulkActionStatus.COMPLETED,
+    BulkActionStatus.COMPLETED_SUCCESS,
+    BulkActionStatus.COMPLETED_FAILED,
+    BulkActionStatus.FAILED,
+)
+RESUMED_GROUPS = ("exec", "sparkwise", "analytics")
 
 
 @dataclass(frozen=True)
@@ -49,28 +61,48 @@ class Chain:
         return self.records[0].create_timestamp.timestamp()
 
     @property
-    def opens_at(self) -> datetime:
+    def opens_at(self) -> datetime | None:
         """When the budget lets it go on: as the run that stopped last was told."""
-        told = [run.tags[RESUME_AT_TAG] for run in self.runs if RESUME_AT_TAG in run.tags]
-        return datetime.fromisoformat(told[-1])
+        told = [run.tags[RESUME_AT_TAG] for run in self.runs if was_stopped(run)]
+        return datetime.fromisoformat(told[-1]) if told else None
+
+    @property
+    def run_under_way(self) -> dg.DagsterRun | None:
+        return next((run for run in self.runs if not run.is_finished), None)
+
+    def tags(self, name: str) -> dict[str, str]:
+        """A tag that any of its runs has, as the newest has it."""
+        told = [run.tags[name] for run in self.runs if name in run.tags]
+        return {name: told[-1]} if told else {}
 
     def why_not(self, now: datetime) -> str | None:
-        """Why it must not go on now, in words; None where it may."""
+        """Why nothing of it must go on now, in words; None where it may."""
         if self.status in CANCELLED:
             return "somebody has cancelled the backfill"
         for run in self.runs:
             if run.status in (dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.CANCELING):
                 return f"somebody has cancelled its run {run.run_id[:8]}"
-            if not run.is_finished:
-                return f"its run {run.run_id[:8]} is under way ({run.status.value})"
-        if self.status is not None and self.status not in (*ENDED, *ENDED_BADLY):
+        if self.run_under_way:
+            return f"its run {self.run_under_way.run_id[:8]} is under way ({self.run_under_way.status.value})"
+        if self.status is not None and self.status not in ENDED:
             return f"Dagster still works on the backfill ({self.status.value})"
-        last = self.runs[-1]
-        if last.status == dg.DagsterRunStatus.FAILURE and STOPPED_TAG not in last.tags:
-            return f"its last run {last.run_id[:8]} failed for another reason than the budget: see its error"
-        if self.opens_at > now:
+        if self.opens_at is not None and self.opens_at > now:
             return f"the request budget opens at {self.opens_at:%Y-%m-%d %H:%M} UTC"
         return None
+
+    def failed(self, instance: dg.DagsterInstance) -> set[dg.AssetKey]:
+        """Assets whose last run failed for another reason than the budget: it would fail again."""
+        found: set[dg.AssetKey] = set()
+        for run in self.runs:
+            planned = _planned(instance, run)
+            is_failed = run.status == dg.DagsterRunStatus.FAILURE and not was_stopped(run)
+            found = found | planned if is_failed else found - planned
+        return found
+
+
+def was_stopped(run: dg.DagsterRun) -> bool:
+    """True for a run that the budget has stopped itself; a re-execution only has its tags."""
+    return run.tags.get(STOPPED_RUN_TAG) == run.run_id
 
 
 def stopped_chains(instance: dg.DagsterInstance) -> list[Chain]:
@@ -88,45 +120,57 @@ def _chain(instance: dg.DagsterInstance, backfill: str) -> Chain:
     return Chain(backfill, records, launched.status if launched else None)
 
 
-def missing(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition, chain: Chain) -> Missing:
-    """What the chain was asked for and has not got."""
-    asked = _asked(instance, repository, chain)
-    return {key: days - _materialized(instance, key, since=chain.began_at) for key, days in asked.items()}
+def missing(instance: dg.DagsterInstance, graph: AssetGraph, chain: Chain) -> dict[dg.AssetKey, set[str | None]]:
+    """What the chain was asked for and has not got, of assets that there still are."""
+    asked = {key: days for key, days in _asked(instance, graph, chain).items() if graph.has(key)}
+    ours = {key: days for key, days in asked.items() if graph.get(key).group_name in RESUMED_GROUPS}
+    return {key: days - _materialized(instance, key, since=chain.began_at) for key, days in ours.items()}
 
 
-def _asked(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition, chain: Chain) -> Missing:
-    """What somebody asked for: the target of Dagster's backfill, or what the first run was to load."""
+def _asked(instance: dg.DagsterInstance, graph: AssetGraph, chain: Chain) -> dict[dg.AssetKey, set[str | None]]:
+    """What somebody asked for: what the runs were to load, and the target of Dagster's backfill, which may be more."""
+    asked: dict[dg.AssetKey, set[str | None]] = {}
+    for run in chain.runs:
+        for key in _planned(instance, run):
+            is_daily = graph.has(key) and graph.get(key).is_partitioned
+            asked.setdefault(key, set()).update(_days_of(run) if is_daily else {None})
+    target = _target(instance, graph, chain)
+    for key in target.non_partitioned_asset_keys if target else ():
+        asked.setdefault(key, set()).add(None)
+    for key, subset in target.partitions_subsets_by_asset_key.items() if target else ():
+        asked.setdefault(key, set()).update(subset.get_partition_keys())
+    return asked
+
+
+def _target(instance: dg.DagsterInstance, graph: AssetGraph, chain: Chain) -> AssetGraphSubset | None:
+    """The target of Dagster's own backfill of assets, as long as there still are its assets and partitions."""
     launched = instance.get_backfill(chain.backfill) if chain.status else None
-    if launched is not None:
-        target = launched.get_asset_backfill_data(repository.asset_graph).target_subset
-        whole: dict[dg.AssetKey, Set[str | None]] = {key: {None} for key in target.non_partitioned_asset_keys}
-        parts = target.partitions_subsets_by_asset_key.items()
-        return {**whole, **{key: set(subset.get_partition_keys()) for key, subset in parts}}
-    first = chain.runs[0]
-    keys, days, graph = _planned(instance, first), _days_of(first), repository.asset_graph
-    daily = {key for key in keys if graph.has(key) and graph.get(key).is_partitioned}
-    return {key: days if key in daily else {None} for key in keys}
+    if launched is None or not launched.is_asset_backfill:
+        return None
+    try:
+        return launched.get_asset_backfill_data(graph).target_subset
+    except DagsterDefinitionChangedDeserializationError:
+        return None
 
 
-def _planned(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Set[dg.AssetKey]:
+def _planned(instance: dg.DagsterInstance, run: dg.DagsterRun) -> set[dg.AssetKey]:
     """The assets that a run was to materialize, however it was launched."""
     entries = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
     events = [entry.dagster_event for entry in entries if entry.dagster_event]
     return {event.asset_key for event in events if event.asset_key}
 
 
-def _days_of(run: dg.DagsterRun) -> Set[str | None]:
-    """The partitions of a run, by its tags."""
+def _days_of(run: dg.DagsterRun) -> set[str | None]:
+    """The partitions of a run, by its tags, that there still are."""
     one = run.tags.get(PARTITION_NAME_TAG)
-    if one is not None:
-        return {one}
-    first, last = run.tags.get(ASSET_PARTITION_RANGE_START_TAG), run.tags.get(ASSET_PARTITION_RANGE_END_TAG)
+    first = run.tags.get(ASSET_PARTITION_RANGE_START_TAG, one)
+    last = run.tags.get(ASSET_PARTITION_RANGE_END_TAG, one)
     if first is None or last is None:
         return set()
-    return set(DAILY.get_partition_keys_in_range(dg.PartitionKeyRange(first, last)))
+    return {key for key in DAILY.get_partition_keys() if first <= key <= last}
 
 
-def _materialized(instance: dg.DagsterInstance, key: dg.AssetKey, *, since: float) -> Set[str | None]:
+def _materialized(instance: dg.DagsterInstance, key: dg.AssetKey, *, since: float) -> set[str | None]:
     """The partitions of an asset that were materialized since; None stands for the asset without partitions."""
     wanted, cursor, found = dg.AssetRecordsFilter(key, after_timestamp=since), None, set[str | None]()
     while True:
@@ -137,11 +181,14 @@ def _materialized(instance: dg.DagsterInstance, key: dg.AssetKey, *, since: floa
         cursor = page.cursor
 
 
-def ready(lacking: Missing, graph: AssetGraph) -> dict[dg.AssetKey, Set[str | None]]:
-    """What can be asked for now: assets that lack something, and for which nothing upstream is lacking."""
-    needed = {key: days for key, days in lacking.items() if days and graph.has(key)}
+def ready(
+    lacking: Mapping[dg.AssetKey, set[str | None]], graph: AssetGraph, *, without: Set[dg.AssetKey]
+) -> dict[dg.AssetKey, set[str | None]]:
+    """What can be asked for now: assets for which nothing upstream is lacking, `without` some."""
     return {
-        key: days for key, days in needed.items() if not (graph.get_ancestor_asset_keys(key) - {key}) & needed.keys()
+        key: days
+        for key, days in lacking.items()
+        if key not in without and not (graph.get_ancestor_asset_keys(key) - {key}) & lacking.keys()
     }
 
 
@@ -159,13 +206,14 @@ def stretches(days: Set[str | None]) -> Iterator[tuple[str, str]]:
 def note_stop(instance: dg.DagsterInstance, run: dg.DagsterRun, resume_at: datetime) -> None:
     """Write on the run that the budget has stopped it, and the latest time at which a part of it can go on."""
     known = instance.get_run_by_id(run.run_id)
-    before = known.tags.get(RESUME_AT_TAG, "") if known else ""
+    before = known.tags.get(RESUME_AT_TAG, "") if known and was_stopped(known) else ""
     told = max(before, resume_at.astimezone(UTC).isoformat(timespec="seconds"))
-    instance.add_run_tags(run.run_id, {STOPPED_TAG: STOPPED, RESUME_AT_TAG: told})
+    tags = {STOPPED_TAG: STOPPED, STOPPED_RUN_TAG: run.run_id, RESUME_AT_TAG: told}
+    instance.add_run_tags(run.run_id, tags)
 
 
-def note_complete(instance: dg.DagsterInstance, chain: Chain) -> None:
-    """Write on the chain's runs that nothing is missing any more, so that nobody asks again."""
+def end_chain(instance: dg.DagsterInstance, chain: Chain, how: str) -> None:
+    """Write on the chain's runs how it has ended, so that nobody asks for it again."""
     for run in chain.runs:
         if run.tags.get(STOPPED_TAG) == STOPPED:
-            instance.add_run_tags(run.run_id, {STOPPED_TAG: "complete"})
+            instance.add_run_tags(run.run_id, {STOPPED_TAG: how})

@@ -1,15 +1,12 @@
-"""Sensors: they look, they ask for runs, and they say why they do not. None loads or sends anything itself."""
+"""The sensor of HR's roster: it looks, it asks for runs, and it says why it does not. It sends nothing itself."""
 
 import json
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
 import dagster as dg
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
-from exec_orchestration.defs.lanes import LANE_TAG, RESUMED_TAG, lane_of
 from exec_orchestration.defs.resources import roster_now
-from exec_orchestration.defs.resuming import Chain, missing, note_complete, ready, stopped_chains, stretches
 from exec_orchestration.defs.sync_jobs import user_sync
 from exec_orchestration.errors import ExecOrchestrationError
 
@@ -78,57 +75,9 @@ def hr_roster_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     return _ask(cursor, content)
 
 
-@dg.sensor(
-    target=dg.AssetSelection.groups("exec", "sparkwise", "analytics"),
-    minimum_interval_seconds=60,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Goes on with backfills that the request budget has stopped: asks for exactly what is missing, newest "
-    "days first, when the budget opens. A backfill that somebody has cancelled stays cancelled.",
-)
-def budget_resume_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    told = []
-    for chain in stopped_chains(context.instance):
-        why_not = chain.why_not(now())
-        if why_not is None:
-            requests = _rest_of(context, chain)
-            if requests:
-                # One at a time: they share the budget.
-                return dg.SensorResult(run_requests=requests)
-            note_complete(context.instance, chain)
-            why_not = "nothing is missing any more"
-        told.append(f"The backfill {chain.backfill[:8]} does not go on: {why_not}.")
-    return dg.SensorResult(skip_reason=" ".join(told) or "The request budget has stopped no backfill.")
-
-
 def now() -> datetime:
     """This moment in UTC, which tests replace."""
     return datetime.now(UTC)
-
-
-def _rest_of(context: dg.SensorEvaluationContext, chain: Chain) -> list[dg.RunRequest]:
-    """Runs for what the chain lacks and can have now, newest days first; each range of days is a run."""
-    assert context.repository_def is not None
-    graph = context.repository_def.asset_graph
-    lacking = ready(missing(context.instance, context.repository_def, chain), graph)
-    of_range: dict[tuple[str, str] | None, list[dg.AssetKey]] = {}
-    for key, days in lacking.items():
-        for stretch in [None] if None in days else stretches(days):
-            of_range.setdefault(stretch, []).append(key)
-    first_run = chain.runs[0]
-    common = {RESUMED_TAG: chain.backfill, LANE_TAG: lane_of(first_run)}
-    ordered = sorted(of_range.items(), key=lambda each: each[0][1] if each[0] else "", reverse=True)
-    return [
-        dg.RunRequest(
-            run_key=f"{chain.backfill}:{len(chain.runs)}:{number}",
-            asset_selection=keys,
-            tags={**common, **(_range_tags(*stretch) if stretch else {})},
-        )
-        for number, (stretch, keys) in enumerate(ordered)
-    ]
-
-
-def _range_tags(first: str, last: str) -> dict[str, str]:
-    return {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last}
 
 
 def _ask(cursor: Cursor, content: str) -> dg.SensorResult:

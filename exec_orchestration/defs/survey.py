@@ -50,6 +50,7 @@ def _facts(
     skills = exec_com.skill_ids if needed & {"skills", "pages"} else []
     return Facts(
         days=(last - first).days + 1,
+        strategy=exec_com.participants_strategy,
         scenarios=len(scenarios),
         archived=sum(bool(scenario["archived"]) for scenario in scenarios),
         skills=len(skills),

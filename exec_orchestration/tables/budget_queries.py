@@ -40,13 +40,14 @@ def backfills() -> sa.Select[Any]:
 
 
 def last_day_cost(asset: str, since: datetime) -> sa.Select[Any]:
-    """How many requests the partition that an asset asked for last has taken."""
+    """How many requests the partition that an asset asked for last has taken, but for those that were in vain."""
     return (
         sa.select(sa.func.count().label("requests"))
         .where(
             api_requests.c.sent_at >= since,
             api_requests.c.asset == asset,
             api_requests.c.partition_date.is_not(None),
+            api_requests.c.status == 200,
         )
         .group_by(api_requests.c.partition_date, api_requests.c.run_id)
         .order_by(sa.func.max(api_requests.c.sent_at).desc())

@@ -5,6 +5,7 @@ PostgreSQL. A request whose process died counts as ended LONGEST_FLIGHT_SECONDS 
 process had reserved is free again RESERVED_SECONDS after it last drew on it. Times go in and out as epoch seconds.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,10 +16,13 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from exec_orchestration.errors import WarehouseError
 from exec_orchestration.tables import dialects
 from exec_orchestration.tables.budget import api_holds, api_requests, api_reservations
 from exec_orchestration.tables.declare import UtcInstant
 from exec_orchestration.tables.warehouse import Warehouse
+
+log = logging.getLogger(__name__)
 
 LONGEST_FLIGHT_SECONDS = 75.0
 RESERVED_SECONDS = 900.0
@@ -67,6 +71,11 @@ class WarehouseBooks:
         ended = answered_at.timestamp() if answered_at else sent_at.timestamp() + LONGEST_FLIGHT_SECONDS
         return ended if ended <= self.now else None
 
+    def next_expiry(self) -> float | None:
+        """When the first of what is set aside is free again, should nobody draw on it; None where nothing is."""
+        found = self._connection.execute(_EXPIRY, {"api": self._api, "now": _instant(self.now)}).scalar()
+        return found.timestamp() if isinstance(found, datetime) else None
+
     def held_until(self) -> float:
         """Until when the vendor has asked us not to send; 0.0 for never."""
         found = self._connection.execute(_HELD, {"api": self._api}).scalar()
@@ -95,9 +104,8 @@ class WarehouseBooks:
 
     def draw(self, reservation_id: str) -> bool:
         """Take one request out of a reservation; False where nothing is left of it."""
-        found = self._connection.execute(
-            _DRAW, {"b_id": reservation_id, "b_expires_at": _instant(self.now + RESERVED_SECONDS)}
-        )
+        times = {"b_now": _instant(self.now), "b_expires_at": _instant(self.now + RESERVED_SECONDS)}
+        found = self._connection.execute(_DRAW, {"b_id": reservation_id, **times})
         return found.rowcount == 1
 
     def _window(self, since: float) -> dict[str, Any]:
@@ -124,10 +132,22 @@ class RequestLedger:
             dialects.alone_until_commit(connection, f"api_requests:{self._api}")
             yield WarehouseBooks(connection, self._api, clock())
 
+    def held_until(self) -> float:
+        """Until when the vendor has asked us not to send; 0.0 for never."""
+        found = self._warehouse.read(_HELD.params(api=self._api))
+        return float(found[0].ends_at.timestamp()) if found else 0.0
+
     def answered(self, request_id: str, status: int | None, now: float) -> None:
-        """Write how a request ended; without a status the connection broke."""
+        """Write how a request ended; without a status the connection broke.
+
+        An answer that has been paid for is not thrown away because this cannot be written: without it the request
+        counts for longer, never for less.
+        """
         row = {"b_id": request_id, "status": status, "answered_at": _instant(now)}
-        self._warehouse.write((_ANSWERED, [row]))
+        try:
+            self._warehouse.write((_ANSWERED, [row]))
+        except WarehouseError as error:
+            log.warning("The answer of request %s was not written down: %s", request_id, error)
 
     def record(self, account: Account, what: str, status: int | None, *, sent_at: float, answered_at: float) -> None:
         """Write a whole request afterwards, with others: for vendors without a limit."""
@@ -160,7 +180,8 @@ class RequestLedger:
         absent = sa.select(*(sa.literal(value, api_holds.c[name].type) for name, value in row.items())).where(
             ~sa.exists().where(api_holds.c.api == self._api)
         )
-        self._warehouse.write((earlier, [{}]), (api_holds.insert().from_select(list(row), absent), [{}]))
+        later = api_holds.insert().from_select(list(row), absent)
+        self._warehouse.write_alone(f"api_holds:{self._api}", earlier, later)
 
     def release(self, reservation_id: str) -> None:
         """Give back what is left of a reservation."""
@@ -203,10 +224,19 @@ _ASIDE = sa.select(
     _SET_ASIDE.expires_at > sa.bindparam("now", type_=UtcInstant()),
 )
 _HELD = sa.select(api_holds.c.ends_at).where(api_holds.c.api == sa.bindparam("api"))
+_EXPIRY = sa.select(sa.func.min(_SET_ASIDE.expires_at, type_=UtcInstant())).where(
+    _SET_ASIDE.api == sa.bindparam("api"),
+    _SET_ASIDE.requests > 0,
+    _SET_ASIDE.expires_at > sa.bindparam("now", type_=UtcInstant()),
+)
 _ENTER = api_requests.insert()
 _ANSWERED = api_requests.update().where(_REQUESTS.id == sa.bindparam("b_id"))
 _DRAW = (
     api_reservations.update()
-    .where(_SET_ASIDE.id == sa.bindparam("b_id"), _SET_ASIDE.requests > 0)
+    .where(
+        _SET_ASIDE.id == sa.bindparam("b_id"),
+        _SET_ASIDE.requests > 0,
+        _SET_ASIDE.expires_at > sa.bindparam("b_now", type_=UtcInstant()),
+    )
     .values(requests=_SET_ASIDE.requests - 1, expires_at=sa.bindparam("b_expires_at", type_=UtcInstant()))
 )

@@ -112,6 +112,13 @@ class Warehouse:
             for statement, parameters in statements:
                 connection.execute(statement, parameters)
 
+    def write_alone(self, purpose: str, *statements: sa.UpdateBase) -> None:
+        """Execute statements in one transaction, while nobody else does so for this purpose."""
+        with self.writing(purpose) as connection:
+            dialects.alone_until_commit(connection, purpose)
+            for statement in statements:
+                connection.execute(statement)
+
     @contextmanager
     def writing(self, doing: str) -> Iterator[Connection]:
         """One short write transaction, for what has to be read and written in one."""

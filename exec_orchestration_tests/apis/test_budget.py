@@ -98,13 +98,20 @@ def test_zero_means_no_limit(books: Books) -> None:
     assert books.wait(Quota(per_minute=0, per_day=0, reserve=300), BACKFILL) == 0.0
 
 
-@pytest.mark.parametrize(("others", "backfills", "left"), [(0, 0, 7), (0, 7, 0), (2, 0, 7), (3, 0, 7), (5, 0, 5)])
-def test_backfills_leave_the_reserve_to_the_others(books: Books, others: int, backfills: int, left: int) -> None:
-    """What others have used of their reserve is no longer kept for them; the rest is for everybody."""
+@pytest.mark.parametrize(
+    ("others", "backfills", "left", "on_a_rolling_day"),
+    [(0, 0, 7, 7), (0, 7, 0, 0), (2, 0, 7, 5), (3, 0, 7, 4), (5, 0, 5, 2)],
+)
+def test_backfills_leave_the_reserve_to_the_others(
+    books: Books, others: int, backfills: int, left: int, on_a_rolling_day: int
+) -> None:
+    """Of a calendar day others may have had it already; on a rolling day it is there again before that is a day old."""
     books.sent(others)
     books.sent(backfills, BACKFILL)
-    assert books.free(DAY, BACKFILL) == left
-    assert books.free(DAY, SCHEDULED) == books.free(DAY, SYNC) == 10 - others - backfills
+    of_a_day = Quota(per_day=10, reserve=3, day_zone=ZoneInfo("UTC"))
+    assert (books.free(of_a_day, BACKFILL), books.free(DAY, BACKFILL)) == (left, on_a_rolling_day)
+    for quota in (of_a_day, DAY):
+        assert books.free(quota, SCHEDULED) == books.free(quota, SYNC) == 10 - others - backfills
 
 
 def test_whatever_backfills_do_the_reserve_is_there(books: Books) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exec_orchestration.apis.sweep import Sample, cells_of, composed, cost, differences, sample, sample_size
+from exec_orchestration.apis.sweep import Sample, cells_of, composed, differences, proof, proof_size, sample_size
 
 Item = dict[str, Any]
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -206,45 +206,50 @@ def cells(*filled: tuple[str, int]) -> dict[tuple[str, int], list[Item]]:
 
 
 @given(
-    filled=st.sets(st.tuples(st.sampled_from("abcde"), st.integers(-1, 7))),
+    filled=st.sets(st.tuples(st.sampled_from("abcde"), st.integers(-1, 40))),
     known=st.sets(st.sampled_from("abcdxy")),
-    days=st.integers(1, 6),
-    size=st.integers(0, 25),
+    days=st.integers(1, 40),
     seed=st.integers(0, 3),
 )
-def test_a_sample_is_half_ranges_and_half_cells(
-    filled: set[tuple[str, int]], known: set[str], days: int, size: int, seed: int
+def test_a_proof_asks_every_idle_scenario_others_and_some_cells(
+    filled: set[tuple[str, int]], known: set[str], days: int, seed: int
 ) -> None:
-    """Never twice the same; fewer only where there are no more; the same again for the same seed."""
+    """Never twice the same, never more than was set aside, the same again for the same seed."""
     scenarios = sorted(known)
-    chosen = sample(cells(*filled), scenarios, days, size=size, seed=seed)
+    chosen = proof(cells(*filled), scenarios, days, seed=seed)
     inside = {(scenario, day) for scenario, day in filled if scenario in known and 0 <= day < days}
-    candidates = {Sample(scenario, 0, days) for scenario in scenarios} | {
-        Sample(scenario, day, day + 1) for scenario, day in inside
-    }
-    assert len(set(chosen)) == len(chosen) == min(size, len(candidates))
-    assert set(chosen) <= candidates
-    assert chosen == sample(cells(*sorted(filled)), scenarios, days, size=size, seed=seed)
-    ranges = [each.scenario_id for each in chosen if (each.first, each.end) == (0, days)]
     idle = known - {scenario for scenario, _ in inside}
-    assert len(idle.intersection(ranges)) >= min(len(idle), size - size // 2)
+    assert len(set(chosen)) == len(chosen) <= proof_size(len(known) * days, len(known), idle=len(idle))
+    assert chosen == proof(cells(*sorted(filled)), scenarios, days, seed=seed)
+    assert {Sample(scenario, 0, days) for scenario in idle} <= set(chosen)
+    singles = {(each.scenario_id, each.first) for each in chosen if each.end == each.first + 1}
     if days > 1:
-        assert len(ranges) >= min(len(scenarios), size - size // 2)
-        assert len(chosen) - len(ranges) >= min(len(inside), size // 2)
+        assert singles <= inside
+        assert len(singles) == min(len(inside), sample_size(len(known) * days) // 2)
+
+
+def test_every_scenario_is_proved_over_a_long_range() -> None:
+    """Within a tenth of what each cell alone would cost; over a short one a few are."""
+    everything = cells(*((scenario, day) for scenario in "abcdefgh" for day in range(100)))
+    assert proof_size(800, 8, idle=0) == 8 + 8
+    assert {each.scenario_id for each in proof(everything, list("abcdefgh"), 100, seed=1) if each.end == 100} == {
+        *"abcdefgh"
+    }
+    assert len(proof(everything, list("abcdefgh"), 3, seed=1)) == proof_size(24, 8, idle=0) == 4
 
 
 def test_sampled_cells_are_spread_over_the_range() -> None:
     """One out of each tenth of the days."""
-    everything = cells(*(("a", day) for day in range(100)))
-    days = [each.first for each in sample(everything, ["a"], 100, size=11, seed=5) if each.end - each.first == 1]
+    everything = cells(*((scenario, day) for scenario in "abcdefghij" for day in range(100)))
+    chosen = proof(everything, list("abcdefghij"), 100, seed=5)
+    days = [each.first for each in chosen if each.end - each.first == 1]
     assert [day // 10 for day in days] == list(range(10))
 
 
 def test_another_seed_takes_another_sample() -> None:
     """So that repeated loads prove different cells."""
     everything = cells(*((scenario, day) for scenario in "abcdefgh" for day in range(100)))
-    samples = [sample(everything, list("abcdefgh"), 100, size=8, seed=seed) for seed in range(5)]
-    assert len({tuple(each) for each in samples}) == 5
+    assert len({tuple(proof(everything, list("abcdefgh"), 100, seed=seed)) for seed in range(5)}) == 5
 
 
 @pytest.mark.parametrize(
@@ -256,12 +261,6 @@ def test_two_cells_in_a_hundred_are_sampled(cells: int, size: int) -> None:
     assert sample_size(cells) == size
 
 
-@pytest.mark.parametrize(("sessions", "sampled", "requests"), [(0, 0, 1), (1, 4, 5), (100, 4, 5), (101, 4, 6)])
-def test_a_sweep_costs_its_pages_and_its_sample(sessions: int, sampled: int, requests: int) -> None:
-    """An empty listing has a page, too."""
-    assert cost(sessions, sampled) == requests
-
-
 # Does the answer agree
 
 
@@ -270,8 +269,8 @@ def item(name: str = "u1", **fields: Any) -> Item:
 
 
 def test_equal_items_do_not_differ() -> None:
-    """In any order, with numbers of another type, and with lift as Exec rounds it."""
-    told = [item("u2", best_score=90, lift_percentage=10.004), item("u1", user={"id": "u1", "email": "new"})]
+    """In any order, with numbers of another type, with the noise of a float, and whatever else is told of the user."""
+    told = [item("u2", best_score=90, lift_percentage=10.0000001), item("u1", user={"id": "u1", "title": "new"})]
     assert differences(told, [item("u1"), item("u2", lift_percentage=10.0)]) == []
     assert differences([], []) == []
 

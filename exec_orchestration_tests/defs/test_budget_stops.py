@@ -10,10 +10,10 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
-from dagster._core.storage.tags import BACKFILL_ID_TAG
+from dagster._core.storage.tags import BACKFILL_ID_TAG, ROOT_RUN_ID_TAG
 
 from exec_orchestration.definitions import defs
-from exec_orchestration.defs import sensors
+from exec_orchestration.defs import resume_sensor
 from exec_orchestration.defs.lanes import LANE_TAG, RESUME_AT_TAG, RESUMED_TAG, STOPPED, STOPPED_TAG
 from exec_orchestration.sandbox.limits import Limits
 from exec_orchestration.tables.budget import api_requests
@@ -47,7 +47,7 @@ class Time:
 def moved(monkeypatch: pytest.MonkeyPatch) -> Time:
     """The time that the client, the vendor and the sensor share."""
     time = Time()
-    monkeypatch.setattr(sensors, "now", time.moment)
+    monkeypatch.setattr(resume_sensor, "now", time.moment)
     return time
 
 
@@ -64,7 +64,7 @@ def house(make_sandbox: Callable[..., Sandbox], moved: Time, tmp_path: Any, inst
 def tick(instance: dg.DagsterInstance) -> dg.SensorResult:
     """One look of the sensor."""
     with dg.build_sensor_context(instance=instance, repository_def=defs.get_repository_def()) as context:
-        result = sensors.budget_resume_sensor(context)
+        result = resume_sensor.budget_resume_sensor(context)
     assert isinstance(result, dg.SensorResult)
     return result
 
@@ -227,7 +227,96 @@ def test_another_failure_is_left_to_people(house: House, moved: Time) -> None:
     (request,) = tick(house.instance).run_requests or ()
     house.sandbox.fault("/proficiency", status=403)
     carry_out(house, request)
-    assert "failed for another reason than the budget" in why_not(tick(house.instance))
+    assert f"{ASSET} failed for another reason than the budget" in why_not(tick(house.instance))
+
+
+def test_a_reexecution_that_fails_otherwise_is_no_stop(house: House, moved: Time) -> None:
+    """It has the tags of the run that it repeats, but was not stopped itself."""
+    house.run(ASSET, first=FIRST, last=LAST)
+    first = house.instance.get_runs()[0]
+    house.sandbox.fault("/proficiency", status=403)
+    moved.now += 90_000
+    house.run(ASSET, first=FIRST, last=LAST, tags={**first.tags, ROOT_RUN_ID_TAG: first.run_id})
+    assert f"{ASSET} failed for another reason than the budget" in why_not(tick(house.instance))
+
+
+def test_one_backfill_goes_on_at_a_time(house: House, moved: Time) -> None:
+    """They share the budget, and may lack the same days."""
+    house.run(ASSET, first=FIRST, last=LAST)
+    house.run(ASSET, first=DAYS[5], last=LAST)
+    moved.now += 90_000
+    (request,) = tick(house.instance).run_requests or ()
+    house.instance.create_run_for_job(
+        defs.resolve_job_def("daily_refresh"), tags=request.tags, status=dg.DagsterRunStatus.STARTED
+    )
+    told = why_not(tick(house.instance))
+    assert "is under way (STARTED)" in told
+    assert "it waits for other backfills" in told
+
+
+def test_somebody_gives_a_backfill_up(house: House, moved: Time) -> None:
+    """It is between two runs, so there is nothing that could be cancelled."""
+    house.run(ASSET, first=FIRST, last=LAST)
+    moved.now += 90_000
+    backfill = house.instance.get_runs()[0].run_id
+    told = give_up(house, "nonsense")
+    assert not told.success
+    assert f"0 stopped backfills begin with 'nonsense'; those that wait are: {backfill[:8]}" in failure_text(told)
+    assert give_up(house, backfill[:8]).success
+    assert why_not(tick(house.instance)) == "The request budget has stopped no backfill."
+
+
+def give_up(house: House, backfill: str) -> Any:
+    """The job as somebody launches it."""
+    config = {"ops": {"give_up": {"config": {"backfill": backfill}}}}
+    return resume_sensor.budget_give_up.execute_in_process(
+        run_config=config, instance=house.instance, raise_on_error=False
+    )
+
+
+def test_what_cannot_be_read_does_not_stop_the_others(
+    house: House, moved: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record that Dagster itself cannot read any more is told, and the next backfill goes on."""
+    house.run(ASSET, first=FIRST, last=LAST)
+    house.run("exec_members", tags={LANE_TAG: "backfill"})
+    house.run(ASSET, first=DAYS[5], last=LAST)
+    moved.now += 90_000
+    broken = house.instance.get_runs()[0].run_id
+    read = resume_sensor.missing
+
+    def missing(instance: Any, graph: Any, chain: Any) -> Any:
+        if chain.backfill == broken:
+            raise ValueError("no such thing")
+        return read(instance, graph, chain)
+
+    monkeypatch.setattr(resume_sensor, "missing", missing)
+    assert len(tick(house.instance).run_requests or []) > 0
+
+
+def test_a_sync_is_not_gone_on_with(house: House) -> None:
+    """Its plan is of its own time; its own sensor looks at the roster anew."""
+    house.sandbox.fault("/users", status=429, retry_after=3600)
+    assert not house.run("sparkwise_users", tags={LANE_TAG: "sync"}).success
+    assert STOPPED_TAG not in house.instance.get_runs()[0].tags
+
+
+def test_sessions_that_cannot_be_used_are_not_listed_again(
+    house: House, moved: Time, make_sandbox: Callable[..., Sandbox]
+) -> None:
+    """The run that found out tells those that go on."""
+    house.sandbox = make_sandbox()
+    name, budget = "exec_participant_analytics", {"EXEC_REQUESTS_PER_DAY": "60", "EXEC_DAILY_RESERVE": "0"}
+    house.sandbox.fault("/sessions", set_field={"user.id": "somebody"}, index=0)
+    house.run(name, first=FIRST, last=LAST, **budget)
+    before = len(house.sandbox.requests("/sessions"))
+    assert before > 0
+    moved.now += 90_000
+    requests = tick(house.instance).run_requests or []
+    assert requests
+    for request in requests:
+        house.run(name, tags=request.tags, **budget)
+    assert len(house.sandbox.requests("/sessions")) == before
 
 
 def test_a_run_under_way_is_waited_for(house: House, moved: Time) -> None:
