@@ -2,7 +2,15 @@
 
 import dagster as dg
 
-from exec_orchestration.defs import budget_assets, exec_assets, mart_assets, resources, roster_assets, sparkwise_assets
+from exec_orchestration.defs import (
+    budget_assets,
+    exec_assets,
+    mart_assets,
+    report_assets,
+    resources,
+    roster_assets,
+    sparkwise_assets,
+)
 from exec_orchestration.defs.jobs import daily_refresh
 from exec_orchestration.defs.resume_sensor import budget_give_up, budget_resume_sensor
 from exec_orchestration.defs.schedules import daily_refresh_schedule, request_budget_schedule, user_sync_schedule
@@ -32,6 +40,7 @@ defs = dg.Definitions(
         mart_assets.learner_scorecard,
         mart_assets.department_scorecard,
         budget_assets.request_budget,
+        report_assets.learning_report,
     ],
     jobs=[daily_refresh, user_sync, user_sync_apply, user_sync_undo, user_sync_explain, budget_give_up],
     schedules=[daily_refresh_schedule, user_sync_schedule, request_budget_schedule],

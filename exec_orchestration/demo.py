@@ -23,13 +23,14 @@ HOME = ROOT / ".dagster_home"
 DATABASE = ROOT / "data" / "demo.db"
 LOG = ROOT / "data" / "demo.log"
 ROSTER = ROOT / "data" / "demo_roster.csv"
+REPORT = DATABASE.with_name("learning_report.html")
 MODULE = "exec_orchestration.definitions"
 SENSOR = "hr_roster_sensor"
 DAYS = 60
 GRACE_SECONDS = 30
 SENSOR_SECONDS = 180
-AFTERWARDS = "learner_scorecard,department_scorecard,request_budget"
-OURS = ("EXEC_", "SPARKWISE_", "WAREHOUSE_", "HR_", "USER_SYNC_", "PARTITIONS_", "LOOKBACK_", "MAX_", "ALERT_")
+AFTERWARDS = "learner_scorecard,department_scorecard,request_budget,learning_report"
+OURS = ("EXEC_", "SPARKWISE_", "WAREHOUSE_", "HR_", "USER_SYNC_", "PARTITIONS_", "LOOKBACK_", "MAX_", "ALERT_", "LEARNING_")
 
 
 def run_demo(*, days: int) -> int:
@@ -38,7 +39,8 @@ def run_demo(*, days: int) -> int:
         status = build(settings, days=days)
     if status == 0:
         print("\n".join(summary(f"sqlite:///{DATABASE}")))
-        print(f"\nThe tables are in {DATABASE.relative_to(ROOT)}; `make dev` opens the Dagster UI on them.")
+        print(f"\nThe report for the head of learning is {REPORT}")
+        print(f"The tables are in {DATABASE.relative_to(ROOT)}; `make dev` opens the Dagster UI on them.")
     return status
 
 
@@ -69,6 +71,7 @@ def sandbox() -> Iterator[dict[str, str]]:
             "EXEC_REQUESTS_PER_MINUTE": "0",
             "EXEC_REQUESTS_PER_DAY": "0",
             "WAREHOUSE_URL": f"sqlite:///{DATABASE}",
+            "LEARNING_REPORT_PATH": str(REPORT),
             "HR_ROSTER_URL": str(ROSTER),
             "HR_ROSTER_SETTLE_SECONDS": "0",
         }

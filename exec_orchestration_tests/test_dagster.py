@@ -196,9 +196,9 @@ def test_the_ui_shows_the_graph(ui: Ui) -> None:
         seconds=START_SECONDS,
     )
     by_name = {node["assetKey"]["path"][0]: node for node in nodes}
-    assert len(by_name) == 23
+    assert len(by_name) == 24
     assert {node["groupName"] for node in nodes} == {
-        *("exec", "sparkwise", "hr", "analytics", "user_sync", "request_budget")
+        *("exec", "sparkwise", "hr", "analytics", "user_sync", "request_budget", "reports")
     }
     assert all(node["description"] for node in nodes)
 

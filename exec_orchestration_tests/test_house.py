@@ -20,8 +20,8 @@ from exec_orchestration.tables.declare import is_daily
 PROJECT = Path(__file__).parent.parent
 MODULES = sorted((PROJECT / "exec_orchestration").rglob("*.py"))
 ASSETS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
-# Assets that show what stands in the ledger's tables, and have no table of their own.
-REPORTS = {"request_budget"}
+# Assets that show what stands in others' tables, and have no table of their own.
+REPORTS = {"request_budget", "learning_report"}
 POOLS = {
     "exec": "exec_api",
     "sparkwise": "sparkwise_api",

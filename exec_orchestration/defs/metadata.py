@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 
+from exec_orchestration.defs.lineage import column_lineage
 from exec_orchestration.defs.partitions import DAILY, ONE_RUN
 from exec_orchestration.tables.declare import is_daily
 
@@ -53,7 +54,7 @@ def described(table: sa.Table, *, kinds: set[str]) -> dict[str, Any]:
         "name": table.name,
         "group_name": table.info["group"],
         "description": table.comment,
-        "metadata": asset_metadata(table),
+        "metadata": {**asset_metadata(table), **column_lineage(table)},
         "kinds": kinds,
         "partitions_def": DAILY if daily else None,
         "backfill_policy": ONE_RUN,

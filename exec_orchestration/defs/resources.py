@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import date
 from functools import cached_property
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -23,9 +22,9 @@ from exec_orchestration.apis.vendor import Vendor
 from exec_orchestration.defs import settings
 from exec_orchestration.defs.roster_resource import RosterResource
 from exec_orchestration.defs.settings import Environment
+from exec_orchestration.defs.warehouse_resource import WarehouseResource as WarehouseResource
 from exec_orchestration.errors import BadSetting
 from exec_orchestration.tables.request_ledger import RequestLedger
-from exec_orchestration.tables.warehouse import Warehouse
 
 EXEC, SPARKWISE = "exec", "sparkwise"
 
@@ -40,7 +39,7 @@ class ExecResource:
         self,
         environment: Environment,
         *,
-        warehouse: "WarehouseResource | None" = None,
+        warehouse: WarehouseResource | None = None,
         transport: Transport | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
@@ -142,7 +141,7 @@ class SparkwiseResource:
         self,
         environment: Environment,
         *,
-        warehouse: "WarehouseResource | None" = None,
+        warehouse: WarehouseResource | None = None,
         transport: Transport | None = None,
     ) -> None:
         self._environment = environment
@@ -194,45 +193,6 @@ class SparkwiseResource:
         """Give the connections back, if there are any."""
         if "api" in self.__dict__:
             self.api.client.close()
-
-
-class WarehouseResource:
-    """The warehouse, with its schema up to date, and the settings of everything that is written to it."""
-
-    def __init__(self, environment: Environment) -> None:
-        self._environment = environment
-
-    @cached_property
-    def tables(self) -> Warehouse:
-        """The warehouse itself. Raises BadSetting or WarehouseError before anything is fetched."""
-        warehouse = Warehouse(settings.WAREHOUSE_URL.read(self._environment))
-        warehouse.migrate()
-        return warehouse
-
-    @cached_property
-    def max_rejected_rows(self) -> int:
-        """Rejected rows that a partition may have and still load."""
-        return settings.MAX_REJECTED_ROWS.read(self._environment)
-
-    @cached_property
-    def completed_steps_pct(self) -> float:
-        """From which percentage of steps on an attended session counts as completed."""
-        return settings.SPARKWISE_COMPLETED_STEPS_PCT.read(self._environment)
-
-    @cached_property
-    def zone(self) -> ZoneInfo:
-        """The zone whose midnights cut the days. Raises BadSetting."""
-        return settings.PARTITIONS_TIMEZONE.read(self._environment)
-
-    @cached_property
-    def first_day(self) -> date:
-        """The first daily partition. Raises BadSetting."""
-        return settings.PARTITIONS_START.read(self._environment)
-
-    def close(self) -> None:
-        """Give the connections back, if there are any."""
-        if "tables" in self.__dict__:
-            self.tables.close()
 
 
 def _ledger(warehouse: WarehouseResource | None, api: str) -> RequestLedger | None:

@@ -7,6 +7,7 @@ thing that needs it with a BadSetting; the code location still loads.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from exec_orchestration.apis.exec_com import check_key
@@ -213,6 +214,16 @@ PARTITIONS_TIMEZONE = Setting(
 )
 LOOKBACK_DAYS = Setting(
     "LOOKBACK_DAYS", "3", "a whole number from 1 up", "days that the schedule loads again", valid.whole_number(1)
+)
+LEARNING_REPORT_PATH = Setting(
+    "LEARNING_REPORT_PATH",
+    "data/learning_report.html",
+    "a path",
+    "where the asset learning_report writes its page",
+    Path,
+)
+LEARNING_REPORT_DAYS = Setting(
+    "LEARNING_REPORT_DAYS", "28", "a whole number from 1 up", "days that the report covers", valid.whole_number(1)
 )
 HR_ROSTER_URL = Setting(
     "HR_ROSTER_URL",

@@ -1,0 +1,49 @@
+"""The asset `learning_report`: a page for the head of learning, who never opens Dagster. It writes one file."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from exec_orchestration.defs.failures import told_plainly
+from exec_orchestration.defs.report_figures import Office, read_report
+from exec_orchestration.defs.report_page import page
+from exec_orchestration.defs.resources import WarehouseResource
+
+POOL = "warehouse"
+SOURCES = (
+    "exec_participant_analytics",
+    "exec_assignments",
+    "exec_assignment_history",
+    "exec_skill_proficiency",
+    "exec_scenarios",
+    "exec_skills",
+    "exec_members",
+    "sparkwise_completions",
+    "hr_roster",
+)
+
+Context = dg.AssetExecutionContext
+Tables = dg.ResourceParam[WarehouseResource]
+
+
+@dg.asset(
+    group_name="reports",
+    kinds={"html", "report"},
+    deps=SOURCES,
+    description="One self-contained page for the head of learning: headline figures beside the last period's, lift by "
+    "scenario, rank migration, completion by department and cohort, skills, where help is needed, how fresh each "
+    "figure is. No person is named. It is written to LEARNING_REPORT_PATH.",
+    pool=POOL,
+)
+@told_plainly
+def learning_report(context: Context, warehouse: Tables) -> dg.MaterializeResult:
+    now = datetime.now(UTC)
+    last = now.astimezone(warehouse.zone).date() - timedelta(days=1)
+    first = last - timedelta(days=warehouse.report_days - 1)
+    report = read_report(Office(warehouse.tables, warehouse.completed_steps_pct), (first, last), made_at=now)
+    path = warehouse.report_path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page(report), encoding="utf-8")
+    return dg.MaterializeResult(
+        metadata={"path": dg.MetadataValue.path(path.absolute()), "period": f"{first} to {last}"}
+    )

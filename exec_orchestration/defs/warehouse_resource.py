@@ -1,0 +1,62 @@
+"""The warehouse as a run may reach it, and the settings of everything that is written there or read from it.
+
+The environment is an argument: `resources` reads it.
+"""
+
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from exec_orchestration.defs import settings
+from exec_orchestration.defs.settings import Environment
+from exec_orchestration.tables.warehouse import Warehouse
+
+
+class WarehouseResource:
+    """The warehouse, with its schema up to date, and the settings of everything that is written to it."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+
+    @cached_property
+    def tables(self) -> Warehouse:
+        """The warehouse itself. Raises BadSetting or WarehouseError before anything is fetched."""
+        warehouse = Warehouse(settings.WAREHOUSE_URL.read(self._environment))
+        warehouse.migrate()
+        return warehouse
+
+    @cached_property
+    def max_rejected_rows(self) -> int:
+        """Rejected rows that a partition may have and still load."""
+        return settings.MAX_REJECTED_ROWS.read(self._environment)
+
+    @cached_property
+    def completed_steps_pct(self) -> float:
+        """From which percentage of steps on an attended session counts as completed."""
+        return settings.SPARKWISE_COMPLETED_STEPS_PCT.read(self._environment)
+
+    @property
+    def report_path(self) -> Path:
+        """Where the learning report is written."""
+        return settings.LEARNING_REPORT_PATH.read(self._environment)
+
+    @property
+    def report_days(self) -> int:
+        """How many days it covers."""
+        return settings.LEARNING_REPORT_DAYS.read(self._environment)
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The zone whose midnights cut the days. Raises BadSetting."""
+        return settings.PARTITIONS_TIMEZONE.read(self._environment)
+
+    @cached_property
+    def first_day(self) -> date:
+        """The first daily partition. Raises BadSetting."""
+        return settings.PARTITIONS_START.read(self._environment)
+
+    def close(self) -> None:
+        """Give the connections back, if there are any."""
+        if "tables" in self.__dict__:
+            self.tables.close()
