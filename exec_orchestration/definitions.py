@@ -11,6 +11,7 @@ from exec_orchestration.defs import (
     roster_assets,
     sparkwise_assets,
 )
+from exec_orchestration.defs.alerts import check_alert_sensor, run_alert_sensor
 from exec_orchestration.defs.jobs import daily_refresh
 from exec_orchestration.defs.resume_sensor import budget_give_up, budget_resume_sensor
 from exec_orchestration.defs.schedules import daily_refresh_schedule, request_budget_schedule, user_sync_schedule
@@ -44,7 +45,7 @@ defs = dg.Definitions(
     ],
     jobs=[daily_refresh, user_sync, user_sync_apply, user_sync_undo, user_sync_explain, budget_give_up],
     schedules=[daily_refresh_schedule, user_sync_schedule, request_budget_schedule],
-    sensors=[hr_roster_sensor, budget_resume_sensor],
+    sensors=[hr_roster_sensor, budget_resume_sensor, run_alert_sensor, check_alert_sensor],
     resources={
         "exec_com": resources.exec_com,
         "sparkwise": resources.sparkwise,

@@ -30,7 +30,18 @@ DAYS = 60
 GRACE_SECONDS = 30
 SENSOR_SECONDS = 180
 AFTERWARDS = "learner_scorecard,department_scorecard,request_budget,learning_report"
-OURS = ("EXEC_", "SPARKWISE_", "WAREHOUSE_", "HR_", "USER_SYNC_", "PARTITIONS_", "LOOKBACK_", "MAX_", "ALERT_", "LEARNING_")
+OURS = (
+    "EXEC_",
+    "SPARKWISE_",
+    "WAREHOUSE_",
+    "HR_",
+    "USER_SYNC_",
+    "PARTITIONS_",
+    "LOOKBACK_",
+    "MAX_",
+    "ALERT_",
+    "LEARNING_",
+)
 
 
 def run_demo(*, days: int) -> int:

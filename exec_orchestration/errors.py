@@ -16,6 +16,7 @@
     |-- PlanRefused            look at the newest plan: the one that was to be applied is not true or not safe
     |-- SyncStopped            look at what Sparkwise says, then run again: only what has no answer is sent
     |-- TooManyRejectedRows    look into `rejected_rows`, mend the source or raise the limit
+    |-- AlertNotSent           look at ALERT_URLS: a message was not taken, and is sent again
     `-- WarehouseError         mend the database, then run again: nothing was half-written
 
 Every message is one paragraph: what was tried, what came back, what to do next. No message ever holds a key.
@@ -94,6 +95,10 @@ class SyncStopped(ExecOrchestrationError):
 
 class TooManyRejectedRows(ExecOrchestrationError):
     """More rows of a partition did not fit their declaration than the limit allows; nothing was replaced."""
+
+
+class AlertNotSent(ExecOrchestrationError):
+    """An address did not take a message; it is sent again at the next tick."""
 
 
 class WarehouseError(ExecOrchestrationError):

@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from exec_orchestration import errors
 from exec_orchestration.definitions import defs
 from exec_orchestration.defs.partitions import DAILY
 from exec_orchestration.defs.settings import SETTINGS
@@ -147,3 +148,13 @@ def test_the_instance_is_what_was_promised() -> None:
 def test_no_host_or_path_of_a_machine_is_committed() -> None:
     """The lock file names packages and hashes, never where they came from."""
     assert "://" not in (PROJECT / "requirements.lock").read_text()
+
+
+def test_every_error_has_its_runbook_entry() -> None:
+    """Alerts link to a heading by the error's class."""
+    known = [
+        name for name, value in vars(errors).items() if isinstance(value, type) and name != "ExecOrchestrationError"
+    ]
+    headings = re.findall(r"^## (.+)$", (PROJECT / "docs" / "runbook.md").read_text(), re.M)
+    ours = [name for name in known if issubclass(getattr(errors, name), errors.ExecOrchestrationError)]
+    assert set(headings) == {*ours, "Any other error"}

@@ -20,8 +20,9 @@ from exec_orchestration.apis.paging import Item, read_settled
 from exec_orchestration.apis.sparkwise import Operations, SparkwiseApi
 from exec_orchestration.apis.vendor import Vendor
 from exec_orchestration.defs import settings
+from exec_orchestration.defs.notifier import Notifier
 from exec_orchestration.defs.roster_resource import RosterResource
-from exec_orchestration.defs.settings import Environment
+from exec_orchestration.defs.setting import Environment
 from exec_orchestration.defs.warehouse_resource import WarehouseResource as WarehouseResource
 from exec_orchestration.errors import BadSetting
 from exec_orchestration.tables.request_ledger import RequestLedger
@@ -250,6 +251,11 @@ def partitions_start_and_zone() -> tuple[date, str]:
 def roster_now() -> RosterResource:
     """HR's roster for a sensor, which looks at it at each tick."""
     return RosterResource(os.environ)
+
+
+def notifier_now() -> Notifier:
+    """Where alerts go, for a sensor, which reads it at each tick."""
+    return Notifier(os.environ)
 
 
 def lookback_days() -> int:

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from exec_orchestration.defs import settings
-from exec_orchestration.defs.settings import Environment
+from exec_orchestration.defs.setting import Environment
 from exec_orchestration.errors import BadSetting
 from exec_orchestration.roster.mapping import RosterMapping, read_mapping
 from exec_orchestration.roster.plan import Limits

@@ -4,47 +4,12 @@
 thing that needs it with a BadSetting; the code location still loads.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Generic, TypeVar
 
 from exec_orchestration.apis.exec_com import check_key
 from exec_orchestration.defs import valid
-from exec_orchestration.errors import BadSetting
-
-Value = TypeVar("Value")
-Environment = Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Setting(Generic[Value]):
-    """One setting. `parse` raises ValueError where the text is not `valid`; a default of None means it is required."""
-
-    name: str
-    default: str | None
-    valid: str
-    meaning: str
-    parse: Callable[[str], Value]
-    secret: bool = False
-
-    def read(self, environment: Environment) -> Value:
-        """The setting's value; an empty text counts as not set. Raises BadSetting."""
-        text = environment.get(self.name, "").strip() or self.default
-        if text is None:
-            raise BadSetting(
-                f"{self.name} is not set: {self.meaning}. Valid is {self.valid}. Set it in the "
-                "environment or in .env; no request was sent."
-            )
-        try:
-            return self.parse(text)
-        except (ValueError, OverflowError) as error:
-            came = "its value, which is not repeated here," if self.secret else repr(text[:80])
-            raise BadSetting(
-                f"{self.name} cannot be used: {came} is not valid ({error}); valid is {self.valid}."
-            ) from error
-
+from exec_orchestration.defs.setting import Setting
 
 EXEC_API_URL = Setting(
     "EXEC_API_URL",
@@ -288,6 +253,18 @@ USER_SYNC_TRANSIENT_ERRORS = Setting(
     "words separated by commas",
     "which of Sparkwise's words for a refused person mean that it may work later",
     valid.words,
+)
+
+ALERT_URLS = Setting(
+    "ALERT_URLS",
+    "",
+    "apprise URLs such as slack://... or mailto://..., separated by commas or spaces",
+    "where failures are told; none = alerts are off",
+    valid.alert_urls,
+    secret=True,
+)
+DAGSTER_UI_URL = Setting(
+    "DAGSTER_UI_URL", "http://127.0.0.1:3000", "http(s)://...", "the UI that an alert's links lead to", valid.web_url
 )
 
 SETTINGS: tuple[Setting[object], ...] = tuple(value for value in dict(globals()).values() if isinstance(value, Setting))

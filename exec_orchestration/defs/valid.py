@@ -156,3 +156,19 @@ def step(text: str) -> timedelta:
     if not timedelta(0) < found < timedelta(days=1):
         raise ValueError("it is not between a microsecond and a day")
     return found
+
+
+def alert_urls(text: str) -> tuple[str, ...]:
+    """Addresses such as `slack://...`, separated by commas or spaces; an address may itself hold commas."""
+    found = tuple(dict.fromkeys(re.split(r"[\s,]+(?=[A-Za-z][\w+.-]*://)", text.strip(" ,")))) if text else ()
+    if any(not re.fullmatch(r"[A-Za-z][\w+.-]*://\S+", each.strip(",")) for each in found):
+        raise ValueError("each address is a URL without spaces")
+    return tuple(each.strip(",") for each in found)
+
+
+def web_url(text: str) -> str:
+    """An http(s) URL without a trailing slash, a user or a password."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.password:
+        raise ValueError("it is not an http(s) URL with a host and without a user")
+    return text.rstrip("/")

@@ -9,7 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from exec_orchestration.defs import settings
-from exec_orchestration.defs.settings import Environment
+from exec_orchestration.defs.setting import Environment
 from exec_orchestration.tables.warehouse import Warehouse
 
 
