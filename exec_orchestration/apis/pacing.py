@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from exec_orchestration.apis.budget import (
+    BACKFILL,
     DAY_SECONDS,
     HELD,
     POLL_SECONDS,
+    Books,
     Charge,
     Ledger,
     Quota,
@@ -169,6 +171,8 @@ class Pacer:
         with self._ledger.alone(self._clock) as books:
             is_paid = not aside and self._reservation is not None
             found = turn(books, self.quota, self.charge, requests=aside or 1, is_paid=is_paid)
+            if found.wait_seconds > LONGEST_WAIT_SECONDS:
+                return max(found.wait_seconds, self._worth_while(books)), found.why, ""
             if found.wait_seconds > 0:
                 return found.wait_seconds, found.why, ""
             if aside:
@@ -179,6 +183,13 @@ class Pacer:
                 return POLL_SECONDS, "", ""
             self._count(Traffic(requests=1))
             return 0.0, "", books.enter(self.charge, what)
+
+    def _worth_while(self, books: Books) -> float:
+        """Seconds until a backfill has half a day's requests again: on a rolling day they come back one by one."""
+        if self.charge.lane != BACKFILL or not self.quota.per_day:
+            return 0.0
+        half = turn(books, self.quota, self.charge, requests=max(1, most_of_a_day(self.quota, BACKFILL) // 2))
+        return half.wait_seconds
 
     def _held(self) -> float:
         """Until when nothing is sent. Without a limit the ledger, which others write to, is looked at now and then."""

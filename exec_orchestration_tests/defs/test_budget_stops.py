@@ -114,6 +114,16 @@ def test_a_backfill_stops_before_a_day_that_does_not_fit(house: House, moved: Ti
     assert opens - timedelta(minutes=1) < datetime.fromisoformat(run.tags[RESUME_AT_TAG]) <= opens
 
 
+def test_it_goes_on_when_half_a_day_is_free_again(house: House, moved: Time) -> None:
+    """Not with the first requests that come back: it would stop again at once."""
+    assert house.run(ASSET, first=FIRST, tags={LANE_TAG: "backfill"}).success
+    moved.now += 7200
+    later = moved.moment()
+    assert not house.run(ASSET, first=DAYS[1], last=LAST).success
+    opens = datetime.fromisoformat(house.instance.get_runs()[0].tags[RESUME_AT_TAG])
+    assert timedelta(0) <= opens - (later + timedelta(days=1)) < timedelta(minutes=1)
+
+
 def test_the_ledger_says_who_spent_what(house: House) -> None:
     """Lane, asset, partition and run of each request; the listing of skills belongs to no day."""
     house.run(ASSET, first=FIRST, last=LAST)
