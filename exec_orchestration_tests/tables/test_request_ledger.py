@@ -161,3 +161,26 @@ def test_eight_processes_never_send_one_request_too_many(
     found = rows(warehouse, api_requests)
     assert len(found) == sum(told) == 100 - reserve
     assert all(row["answered_at"] for row in found)
+
+
+LANE = Path(__file__).with_name("lane.py")
+
+
+def loading(url: str, lane: str, *, block: int, total: int) -> subprocess.Popen[bytes]:
+    """A process that loads in a lane, against 300 requests a day of which 90 are not for backfills."""
+    numbers = map(str, (300, 90, block, total))
+    return subprocess.Popen([sys.executable, str(LANE), url, lane, *numbers], stdout=subprocess.PIPE)
+
+
+def test_two_backfills_leave_scheduled_loads_what_they_need(warehouse: Warehouse, warehouse_url: str) -> None:
+    """At full speed, with loads of together the reserve in the middle of it: none is refused, nobody goes over."""
+    backfills = [loading(warehouse_url, "backfill", block=block, total=1000) for block in (7, 11)]
+    scheduled = [loading(warehouse_url, "scheduled", block=45, total=45) for _ in range(2)]
+    told = [process.communicate(timeout=90)[0].decode().strip() for process in (*backfills, *scheduled)]
+    assert told[2:] == ["45 done", "45 done"]
+    assert all(each.endswith("stopped") for each in told[:2])
+    found = rows(warehouse, api_requests)
+    assert len(found) == sum(int(each.split()[0]) for each in told) <= 300
+    # The whole reserve is kept on a rolling day, whatever of it was used.
+    assert len(found) >= 300 - 90 - 7 - 11
+    assert rows(warehouse, api_reservations) == []
