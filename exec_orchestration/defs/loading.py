@@ -24,10 +24,10 @@ from exec_orchestration.defs.metadata import row_count
 from exec_orchestration.defs.partitions import DayWindow, days_of
 from exec_orchestration.defs.resources import ExecResource, WarehouseResource
 from exec_orchestration.errors import TooManyRejectedRows
-from exec_orchestration.tables.budget_queries import keep_estimate, last_day_cost
+from exec_orchestration.tables.budget_queries import free_reservations, keep_estimate, last_day_cost, reserving_runs
 from exec_orchestration.tables.declare import PARTITION
 from exec_orchestration.tables.rows import Day, DayOf, Reading, RejectedRow, read_rows, rejected_row_values
-from exec_orchestration.tables.warehouse import Stage
+from exec_orchestration.tables.warehouse import Stage, Warehouse
 
 Listing = Callable[[], Iterator[Item]]
 RangeListing = Callable[[datetime, datetime], Iterator[Item]]
@@ -61,6 +61,7 @@ class Load:
         self._tables = warehouse.tables
         self._client = client
         client.pacer.charge = charge_of(context.run, table.name)
+        free_what_died(context.instance, self._tables)
         self._told = client.traffic, time.monotonic()
 
     @property
@@ -260,6 +261,14 @@ class Staging:
         asked = {day.day for day in days}
         told = set(self.stage.rows_by_day()).union(*(reading.rejected_by_day for reading in self._readings))
         return told <= asked
+
+
+def free_what_died(instance: dg.DagsterInstance, tables: Warehouse) -> None:
+    """Give back what killed runs have set aside, once Dagster knows that they have ended: they can run again then."""
+    runs = [instance.get_run_by_id(row.run_id) for row in tables.read(reserving_runs())]
+    ended = [run.run_id for run in runs if run is not None and run.is_finished]
+    if ended:
+        tables.write((free_reservations(ended), [{}]))
 
 
 def system_users(exec_com: ExecResource) -> Callable[[Item], bool] | None:

@@ -58,7 +58,8 @@ class Notifier:
             is_taken = self._notify(address, message)
         except BadSetting as error:
             raise AlertNotSent(f"{error} Nothing is lost: it is told once the address is mended.") from error
-        except Exception as error:  # noqa: BLE001 - a plugin of apprise may raise anything, and its text may hold the address
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises
+            # Its text may hold the address.
             raise AlertNotSent(_not_taken(address, type(error).__name__)) from None
         if not is_taken:
             raise AlertNotSent(_not_taken(address, "no reason was given"))

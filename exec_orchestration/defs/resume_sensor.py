@@ -55,6 +55,7 @@ def _look_at(context: dg.SensorEvaluationContext, chain: Chain) -> tuple[list[dg
     try:
         return _rest_of(context, chain)
     except Exception as error:
+        # Records of an older Dagster, or of definitions that are gone, fail in ways of their own.
         context.log.exception("the backfill %s", chain.backfill)
         return [], f"it cannot be read ({type(error).__name__}: {str(error)[:200]})"
 

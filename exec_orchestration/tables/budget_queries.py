@@ -1,11 +1,12 @@
 """What the ledger tells about spending: queries, as values, and the statement that keeps an estimate."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from exec_orchestration.tables.budget import api_estimates, api_requests
+from exec_orchestration.tables.budget import api_estimates, api_requests, api_reservations
 
 LAST_BACKFILLS = 10
 
@@ -53,6 +54,16 @@ def last_day_cost(asset: str, since: datetime) -> sa.Select[Any]:
         .order_by(sa.func.max(api_requests.c.sent_at).desc())
         .limit(1)
     )
+
+
+def reserving_runs() -> sa.Select[Any]:
+    """The runs that have requests set aside."""
+    return sa.select(api_reservations.c.run_id).where(api_reservations.c.run_id.is_not(None)).distinct()
+
+
+def free_reservations(run_ids: Collection[str]) -> sa.Delete:
+    """Give back what these runs have set aside."""
+    return api_reservations.delete().where(api_reservations.c.run_id.in_(run_ids))
 
 
 def keep_estimate(row: dict[str, Any]) -> sa.Insert:

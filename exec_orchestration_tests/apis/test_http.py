@@ -13,7 +13,13 @@ import httpx
 import pytest
 
 from exec_orchestration.apis.budget import Quota
-from exec_orchestration.apis.http import LONGEST_WAIT_SECONDS, RETRIED_STATUSES, TRIES, JsonClient
+from exec_orchestration.apis.http import (
+    LONGEST_RESUME_SECONDS,
+    LONGEST_WAIT_SECONDS,
+    RETRIED_STATUSES,
+    TRIES,
+    JsonClient,
+)
 from exec_orchestration.apis.vendor import Vendor, is_loopback
 from exec_orchestration.errors import (
     BadAnswer,
@@ -237,9 +243,11 @@ def test_a_limit_that_stays_ends_as_rate_limited(script: Any, client_of: ClientO
 
 
 @pytest.mark.parametrize("wait", [10**15, 10**12])
-def test_an_absurd_wait_is_an_error_of_ours(script: Any, client_of: ClientOf, wait: int) -> None:
-    """A wait of a million years, such as a unit taken wrongly, still ends as RateLimited."""
-    failure(client_of(script(PLACES["body"](wait))), RateLimited)
+def test_an_absurd_wait_is_an_error_of_ours(script: Any, client_of: ClientOf, fake_time: Any, wait: int) -> None:
+    """A wait of a million years, such as a unit taken wrongly, still ends as RateLimited, for a year at most."""
+    error = failure(client_of(script(PLACES["body"](wait))), RateLimited)
+    assert error.resume_at.timestamp() == fake_time.now + LONGEST_RESUME_SECONDS
+    assert fake_time.slept == []
 
 
 def test_a_sleep_that_ends_early_does_not_lead_to_an_early_retry(

@@ -12,11 +12,13 @@ import sqlalchemy as sa
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from dagster._core.storage.tags import BACKFILL_ID_TAG, ROOT_RUN_ID_TAG
 
+from exec_orchestration.apis.budget import Charge
 from exec_orchestration.definitions import defs
 from exec_orchestration.defs import resume_sensor
 from exec_orchestration.defs.lanes import LANE_TAG, RESUME_AT_TAG, RESUMED_TAG, STOPPED, STOPPED_TAG
 from exec_orchestration.sandbox.limits import Limits
 from exec_orchestration.tables.budget import api_requests
+from exec_orchestration.tables.request_ledger import RequestLedger
 from exec_orchestration_tests.conftest import Sandbox
 from exec_orchestration_tests.defs.conftest import House, failure_text
 
@@ -112,6 +114,20 @@ def test_a_backfill_stops_before_a_day_that_does_not_fit(house: House, moved: Ti
     run = house.instance.get_runs()[0]
     assert run.tags[STOPPED_TAG] == STOPPED
     assert opens - timedelta(minutes=1) < datetime.fromisoformat(run.tags[RESUME_AT_TAG]) <= opens
+
+
+@pytest.mark.parametrize(
+    ("status", "is_free"), [(dg.DagsterRunStatus.FAILURE, True), (dg.DagsterRunStatus.STARTED, False)]
+)
+def test_what_a_killed_run_has_set_aside_is_free_once_dagster_knows(
+    house: House, moved: Time, status: dg.DagsterRunStatus, is_free: bool
+) -> None:
+    """So that it can run again at once, without a daemon; what a living run has set aside stays."""
+    house.warehouse.migrate()
+    killed = house.instance.create_run_for_job(defs.resolve_job_def("daily_refresh"), status=status)
+    with RequestLedger(house.warehouse, api="exec").alone(moved.clock) as books:
+        books.reserve(Charge("scheduled", run_id=killed.run_id), 25)
+    assert house.run(ASSET, first=FIRST).success == is_free
 
 
 def test_it_goes_on_when_half_a_day_is_free_again(house: House, moved: Time) -> None:

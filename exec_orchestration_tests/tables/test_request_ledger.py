@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from exec_orchestration.apis import budget
 from exec_orchestration.apis.budget import BACKFILL, DAY_SECONDS, SCHEDULED, Charge, Quota, free_today, turn
+from exec_orchestration.tables import budget as tables
 from exec_orchestration.tables.budget import api_holds, api_requests, api_reservations
 from exec_orchestration.tables.request_ledger import LONGEST_FLIGHT_SECONDS, RESERVED_SECONDS, RequestLedger
 from exec_orchestration.tables.warehouse import Warehouse
@@ -77,6 +79,11 @@ def test_a_request_is_written_before_it_is_sent_and_again_when_it_is_answered(
         "run_id": "run-1",
         "backfill": "backfill-1",
     }
+
+
+def test_the_rooms_know_the_same_lanes() -> None:
+    """The door may not ask the ground floor, nor the other way round, so both name them."""
+    assert budget.LANES == tables.LANES
 
 
 def test_every_request_counts_for_a_minute_and_for_a_day(ledger: RequestLedger) -> None:
