@@ -6,10 +6,12 @@ from exec_orchestration.defs import (
     budget_assets,
     exec_assets,
     mart_assets,
+    reference_checks,
     report_assets,
     resources,
     roster_assets,
     sparkwise_assets,
+    summary_check,
 )
 from exec_orchestration.defs.alerts import check_alert_sensor, run_alert_sensor
 from exec_orchestration.defs.jobs import daily_refresh
@@ -43,6 +45,7 @@ defs = dg.Definitions(
         budget_assets.request_budget,
         report_assets.learning_report,
     ],
+    asset_checks=[*reference_checks.REFERENCE_CHECKS, summary_check.participants_agree_with_summary],
     jobs=[daily_refresh, user_sync, user_sync_apply, user_sync_undo, user_sync_explain, budget_give_up],
     schedules=[daily_refresh_schedule, user_sync_schedule, request_budget_schedule],
     sensors=[hr_roster_sensor, budget_resume_sensor, run_alert_sensor, check_alert_sensor],

@@ -16,6 +16,7 @@
     |-- PlanRefused            look at the newest plan: the one that was to be applied is not true or not safe
     |-- SyncStopped            look at what Sparkwise says, then run again: only what has no answer is sent
     |-- TooManyRejectedRows    look into `rejected_rows`, mend the source or raise the limit
+    |-- ChecksFailed           look at the checks: rows were loaded that nothing should be built on
     |-- AlertNotSent           look at ALERT_URLS: a message was not taken, and is sent again
     `-- WarehouseError         mend the database, then run again: nothing was half-written
 
@@ -95,6 +96,10 @@ class SyncStopped(ExecOrchestrationError):
 
 class TooManyRejectedRows(ExecOrchestrationError):
     """More rows of a partition did not fit their declaration than the limit allows; nothing was replaced."""
+
+
+class ChecksFailed(ExecOrchestrationError):
+    """Checks of what was loaded or computed have failed; it stands, and nothing is built on it in this run."""
 
 
 class AlertNotSent(ExecOrchestrationError):

@@ -150,11 +150,12 @@ def test_no_host_or_path_of_a_machine_is_committed() -> None:
     assert "://" not in (PROJECT / "requirements.lock").read_text()
 
 
-def test_every_error_has_its_runbook_entry() -> None:
-    """Alerts link to a heading by the error's class."""
+def test_every_error_and_every_check_has_its_runbook_entry() -> None:
+    """Alerts link to a heading by the error's class, descriptions by the check's name; no heading is about nothing."""
     known = [
         name for name, value in vars(errors).items() if isinstance(value, type) and name != "ExecOrchestrationError"
     ]
     headings = re.findall(r"^## (.+)$", (PROJECT / "docs" / "runbook.md").read_text(), re.M)
     ours = [name for name in known if issubclass(getattr(errors, name), errors.ExecOrchestrationError)]
-    assert set(headings) == {*ours, "Any other error"}
+    checks = {key.name for key in defs.resolve_asset_graph().asset_check_keys}
+    assert sorted(headings) == sorted({*ours, "Any other error", *checks})

@@ -5,16 +5,24 @@ from datetime import date, timedelta
 
 import dagster as dg
 
+from exec_orchestration.defs.table_checks import check_description
+
 BEFORE_START = dg.AssetCheckSpec(
     "no_rows_before_partitions_start",
     asset="exec_assignments",
-    description="Assignments created before PARTITIONS_START belong to no partition and are in no cohort.",
+    description=check_description(
+        "Every assignment was created since PARTITIONS_START; older ones belong to no partition and are in no cohort.",
+        "no_rows_before_partitions_start",
+    ),
 )
 
 NO_MISSING_DAYS = dg.AssetCheckSpec(
     "no_missing_days",
     asset="learner_lift",
-    description="Every day between the first and the last loaded one is loaded; a first score may hide in another.",
+    description=check_description(
+        "Every day between the first and the last loaded one is loaded; a first score may hide in another.",
+        "no_missing_days",
+    ),
 )
 
 SHOWN_DAYS = 20

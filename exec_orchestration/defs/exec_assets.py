@@ -4,13 +4,13 @@ Proficiency is asked day by day, participants in the way that is cheapest (`part
 are listed once for the whole range and cut into days, since every request counts against the workspace's quota.
 """
 
-from collections.abc import Iterator
 from functools import partial
 
 import dagster as dg
 
 from exec_orchestration.defs.checks import BEFORE_START, rows_before_start
 from exec_orchestration.defs.failures import told_plainly
+from exec_orchestration.defs.judging import Judge, Results
 from exec_orchestration.defs.lanes import STRATEGY_TAG
 from exec_orchestration.defs.loading import Load, Staging, system_users
 from exec_orchestration.defs.metadata import described, spec
@@ -18,6 +18,7 @@ from exec_orchestration.defs.participants import Block, Finder
 from exec_orchestration.defs.partitions import ONE_RUN
 from exec_orchestration.defs.resources import ExecResource, WarehouseResource
 from exec_orchestration.defs.survey import proficiency_pages
+from exec_orchestration.defs.table_checks import specs_of
 from exec_orchestration.tables import exec_com as tables
 from exec_orchestration.tables.declare import PARTITION
 from exec_orchestration.tables.history import observations
@@ -34,37 +35,37 @@ Tables = dg.ResourceParam[WarehouseResource]
 
 @dg.asset(**described(tables.exec_scenarios, kinds=KINDS), pool=POOL)
 @told_plainly
-def exec_scenarios(context: Context, exec_com: Exec, warehouse: Tables) -> dg.MaterializeResult:
+def exec_scenarios(context: Context, exec_com: Exec, warehouse: Tables) -> Results:
     load = Load(context, tables.exec_scenarios, warehouse, exec_com.api.client)
     with load.staging() as staging:
         staging.read(lambda: iter(exec_com.scenarios))
         staging.publish()
-    return dg.MaterializeResult()
+    yield from load.results()
 
 
 @dg.asset(**described(tables.exec_skills, kinds=KINDS), pool=POOL)
 @told_plainly
-def exec_skills(context: Context, exec_com: Exec, warehouse: Tables) -> dg.MaterializeResult:
+def exec_skills(context: Context, exec_com: Exec, warehouse: Tables) -> Results:
     load = Load(context, tables.exec_skills, warehouse, exec_com.api.client)
     with load.staging() as staging:
         staging.read(lambda: iter(exec_com.skills))
         staging.publish()
-    return dg.MaterializeResult()
+    yield from load.results()
 
 
 @dg.asset(**described(tables.exec_members, kinds=KINDS), pool=POOL)
 @told_plainly
-def exec_members(context: Context, exec_com: Exec, warehouse: Tables) -> dg.MaterializeResult:
+def exec_members(context: Context, exec_com: Exec, warehouse: Tables) -> Results:
     load = Load(context, tables.exec_members, warehouse, exec_com.api.client, leave_out=system_users(exec_com))
     with load.staging() as staging:
         staging.read(exec_com.api.members)
         staging.publish()
-    return dg.MaterializeResult()
+    yield from load.results()
 
 
 @dg.asset(**described(tables.exec_participant_analytics, kinds=KINDS), pool=POOL)
 @told_plainly
-def exec_participant_analytics(context: Context, exec_com: Exec, warehouse: Tables) -> dg.MaterializeResult:
+def exec_participant_analytics(context: Context, exec_com: Exec, warehouse: Tables) -> Results:
     table, api = tables.exec_participant_analytics, exec_com.api
     load = Load(context, table, warehouse, api.client, leave_out=system_users(exec_com))
     finder = Finder(
@@ -78,16 +79,17 @@ def exec_participant_analytics(context: Context, exec_com: Exec, warehouse: Tabl
         expect=load.expect,
         cost_of_a_day=load.cost_of_a_day,
     )
-    for block in finder.blocks(load.days):
-        load_participants(load, block)
-    return dg.MaterializeResult()
+    with load.judge.failures([day.day for day in load.days]):
+        for block in finder.blocks(load.days):
+            load_participants(load, block)
+    yield from load.results()
 
 
 def load_participants(load: Load, block: Block) -> None:
     """Replace each day of a block, and tell how it was found."""
     how = {"strategy": block.strategy, "sample": block.sample, "disagreements": block.disagreements}
     for day, of_scenarios in zip(block.days, block.items, strict=True):
-        with load.staging() as staging:
+        with load.staging(day) as staging:
             for scenario_id, items in of_scenarios.items():
                 staging.read(partial(iter, items), partition=Day(day.day), scenario_id=scenario_id)
             staging.publish(day, **how)
@@ -95,7 +97,7 @@ def load_participants(load: Load, block: Block) -> None:
 
 @dg.asset(**described(tables.exec_skill_proficiency, kinds=KINDS), pool=POOL)
 @told_plainly
-def exec_skill_proficiency(context: Context, exec_com: Exec, warehouse: Tables) -> dg.MaterializeResult:
+def exec_skill_proficiency(context: Context, exec_com: Exec, warehouse: Tables) -> Results:
     table, api = tables.exec_skill_proficiency, exec_com.api
     load = Load(context, table, warehouse, api.client, leave_out=system_users(exec_com))
     skill_ids = exec_com.skill_ids
@@ -111,7 +113,7 @@ def exec_skill_proficiency(context: Context, exec_com: Exec, warehouse: Tables) 
                     skill_id=skill_id,
                 )
             staging.publish(day)
-    return dg.MaterializeResult()
+    yield from load.results()
 
 
 def expect_proficiency(load: Load, exec_com: ExecResource) -> None:
@@ -133,11 +135,11 @@ def expect_proficiency(load: Load, exec_com: ExecResource) -> None:
 
 @dg.asset(**described(tables.exec_sessions, kinds=KINDS), pool=POOL)
 @told_plainly
-def exec_sessions(context: Context, exec_com: Exec, warehouse: Tables) -> dg.MaterializeResult:
+def exec_sessions(context: Context, exec_com: Exec, warehouse: Tables) -> Results:
     table, api = tables.exec_sessions, exec_com.api
     load = Load(context, table, warehouse, api.client, leave_out=system_users(exec_com))
     days = load.days
-    with load.staging() as staging:
+    with load.staging(*days) as staging:
         staging.read_days(
             lambda start, end: api.sessions(start=start, end=end, setting_aside=load.setting_aside),
             days,
@@ -145,30 +147,24 @@ def exec_sessions(context: Context, exec_com: Exec, warehouse: Tables) -> dg.Mat
         )
         for day in days:
             staging.publish(day)
-    return dg.MaterializeResult()
+    yield from load.results()
 
 
 @dg.multi_asset(
     name="exec_assignments",
     specs=[spec(tables.exec_assignments, kinds=KINDS), spec(tables.exec_assignment_history, kinds=KINDS)],
-    check_specs=[BEFORE_START],
+    check_specs=[*specs_of(tables.exec_assignments), *specs_of(tables.exec_assignment_history), BEFORE_START],
     can_subset=True,
     backfill_policy=ONE_RUN,
     pool=POOL,
 )
-def exec_assignments(context: Context, exec_com: Exec, warehouse: Tables) -> Iterator[dg.MaterializeResult]:
-    yield from load_assignments(context, exec_com, warehouse)
-
-
 @told_plainly
-def load_assignments(
-    context: Context, exec_com: ExecResource, warehouse: WarehouseResource
-) -> list[dg.MaterializeResult]:
+def exec_assignments(context: Context, exec_com: Exec, warehouse: Tables) -> Results:
     """One listing serves every day of the range, and each listing is also an observation for the history."""
     load = Load(context, tables.exec_assignments, warehouse, exec_com.api.client, leave_out=system_users(exec_com))
-    asked = context.selected_asset_keys
-    days = load.days if load.key in asked else []
-    with load.staging() as staging:
+    history = Judge(context, tables.exec_assignment_history, warehouse.tables)
+    days = load.days if load.key in context.selected_asset_keys else []
+    with load.staging(*days) as staging:
         listing = partial(exec_com.api.assignments, setting_aside=load.setting_aside)
         staging.read(listing, partition=DayOf("created_at", warehouse.zone))
         staging.record_rejects()
@@ -180,10 +176,12 @@ def load_assignments(
         before_start = rows_before_start(staging.stage.rows_by_day(), warehouse.first_day)
         for day in days:
             staging.publish(day)
-    results: list[dg.MaterializeResult] = [dg.MaterializeResult(asset_key="exec_assignment_history", metadata=counts)]
-    if load.key in asked:
-        results.append(dg.MaterializeResult(asset_key=load.key, check_results=[before_start]))
-    return [result for result in results if result.asset_key in asked]
+    if history.key in context.selected_asset_keys:
+        history.judge([None])
+        yield from history.results(dg.MaterializeResult(asset_key=history.key, metadata=counts))
+    if days:
+        yield before_start
+        yield from load.results()
 
 
 def observe_history(load: Load, staging: Staging) -> dict[str, int]:

@@ -14,6 +14,8 @@ from dagster._core.storage.tags import (
 )
 
 from exec_orchestration.apis.budget import BACKFILL, LANES, SCHEDULED, SYNC, Charge
+from exec_orchestration.tables.budget_queries import free_reservations, reserving_runs
+from exec_orchestration.tables.warehouse import Warehouse
 
 LANE_TAG = "exec_orchestration/lane"
 RESUMED_TAG = "exec_orchestration/backfill"
@@ -48,3 +50,11 @@ def charge_of(run: dg.DagsterRun, asset: str | None = None) -> Charge:
     """On whose account the requests of a run's asset go."""
     lane = lane_of(run)
     return Charge(lane=lane, asset=asset, run_id=run.run_id, backfill=backfill_of(run) if lane == BACKFILL else None)
+
+
+def free_what_died(instance: dg.DagsterInstance, tables: Warehouse) -> None:
+    """Give back what killed runs have set aside, once Dagster knows that they have ended: they can run again then."""
+    runs = [instance.get_run_by_id(row.run_id) for row in tables.read(reserving_runs())]
+    ended = [run.run_id for run in runs if run is not None and run.is_finished]
+    if ended:
+        tables.write((free_reservations(ended), [{}]))

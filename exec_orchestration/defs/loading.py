@@ -19,15 +19,16 @@ from exec_orchestration.apis.budget import most_of_a_day
 from exec_orchestration.apis.exec_com import is_system_user
 from exec_orchestration.apis.http import JsonClient
 from exec_orchestration.apis.paging import Item, read_settled
-from exec_orchestration.defs.lanes import RESUMED_TAG, charge_of
+from exec_orchestration.defs.judging import Judge, Results
+from exec_orchestration.defs.lanes import RESUMED_TAG, charge_of, free_what_died
 from exec_orchestration.defs.metadata import row_count
 from exec_orchestration.defs.partitions import DayWindow, days_of
 from exec_orchestration.defs.resources import ExecResource, WarehouseResource
 from exec_orchestration.errors import TooManyRejectedRows
-from exec_orchestration.tables.budget_queries import free_reservations, keep_estimate, last_day_cost, reserving_runs
+from exec_orchestration.tables.budget_queries import keep_estimate, last_day_cost
 from exec_orchestration.tables.declare import PARTITION
 from exec_orchestration.tables.rows import Day, DayOf, Reading, RejectedRow, read_rows, rejected_row_values
-from exec_orchestration.tables.warehouse import Stage, Warehouse
+from exec_orchestration.tables.warehouse import Stage
 
 Listing = Callable[[], Iterator[Item]]
 RangeListing = Callable[[datetime, datetime], Iterator[Item]]
@@ -63,6 +64,7 @@ class Load:
         client.pacer.charge = charge_of(context.run, table.name)
         free_what_died(context.instance, self._tables)
         self._told = client.traffic, time.monotonic()
+        self.judge = Judge(context, table, self._tables)
 
     @property
     def days(self) -> list[DayWindow]:
@@ -121,14 +123,18 @@ class Load:
     def staging_day(self, day: DayWindow, *, requests: int) -> Iterator["Staging"]:
         """A stage for one day that costs at least so many `requests`; begun only when they fit into the budget."""
         pacer = self._client.pacer
-        with pacer.charged(day.day), pacer.setting_aside(requests), self.staging() as staging:
+        with pacer.charged(day.day), pacer.setting_aside(requests), self.staging(day) as staging:
             yield staging
 
     @contextmanager
-    def staging(self) -> Iterator["Staging"]:
-        """A stage for one day's rows, or for those of the whole range."""
-        with self._tables.stage(self.table) as stage:
+    def staging(self, *days: DayWindow) -> Iterator["Staging"]:
+        """A stage for the rows of these days, or for those of the whole table."""
+        with self.judge.failures([day.day for day in days] or [None]), self._tables.stage(self.table) as stage:
             yield Staging(self, stage)
+
+    def results(self) -> Results:
+        """What the step yields at its end. Raises ChecksFailed where something is wrong with what it has loaded."""
+        yield from self.judge.results(dg.MaterializeResult(asset_key=self.key))
 
     def spent(self) -> dict[str, Any]:
         """Requests, retries and seconds since this was asked last."""
@@ -208,9 +214,12 @@ class Staging:
         """
         self.record_rejects(window)
         self.judge_rejects(_days(window), of=f" of {window.key}" if window else "")
+        day = window.day if window else None
+        before = self._load.judge.before(self.stage, day)
         rows = self.stage.replace(window.window if window else None)
         facts = {**self._facts(window), **more, **row_count(rows, partitioned=window is not None)}
         self._load.tell(window, facts, rows=rows)
+        self._load.judge.judge_load(day, brought=rows, before=before)
 
     def record_rejects(self, window: DayWindow | None = None) -> None:
         """Put every row that does not fit on record, of whatever day; what an earlier load left there is replaced."""
@@ -261,14 +270,6 @@ class Staging:
         asked = {day.day for day in days}
         told = set(self.stage.rows_by_day()).union(*(reading.rejected_by_day for reading in self._readings))
         return told <= asked
-
-
-def free_what_died(instance: dg.DagsterInstance, tables: Warehouse) -> None:
-    """Give back what killed runs have set aside, once Dagster knows that they have ended: they can run again then."""
-    runs = [instance.get_run_by_id(row.run_id) for row in tables.read(reserving_runs())]
-    ended = [run.run_id for run in runs if run is not None and run.is_finished]
-    if ended:
-        tables.write((free_reservations(ended), [{}]))
 
 
 def system_users(exec_com: ExecResource) -> Callable[[Item], bool] | None:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from exec_orchestration.defs.checks import NO_MISSING_DAYS, missing_days
 from exec_orchestration.defs.failures import told_plainly
+from exec_orchestration.defs.judging import Judge, Results
 from exec_orchestration.defs.metadata import described, row_count
 from exec_orchestration.defs.partitions import days_of
 from exec_orchestration.defs.resources import WarehouseResource
@@ -21,26 +22,25 @@ KINDS = {"sql", "table"}
 
 Context = dg.AssetExecutionContext
 Tables = dg.ResourceParam[WarehouseResource]
-Result = dg.MaterializeResult
 DailyQuery = Callable[[tuple[date, date]], sa.Select[Any]]
 
 
 @dg.asset(**described(tables.scenario_lift, kinds=KINDS), deps=["exec_participant_analytics"], pool=POOL)
 @told_plainly
-def scenario_lift(context: Context, warehouse: Tables) -> Result:
-    return replace_days(context, warehouse, tables.scenario_lift, lift.scenario_lift)
+def scenario_lift(context: Context, warehouse: Tables) -> Results:
+    yield from replace_days(context, warehouse, tables.scenario_lift, lift.scenario_lift)
 
 
 @dg.asset(**described(tables.rank_distribution, kinds=KINDS), deps=["exec_participant_analytics"], pool=POOL)
 @told_plainly
-def rank_distribution(context: Context, warehouse: Tables) -> Result:
-    return replace_days(context, warehouse, tables.rank_distribution, ranks.rank_distribution)
+def rank_distribution(context: Context, warehouse: Tables) -> Results:
+    yield from replace_days(context, warehouse, tables.rank_distribution, ranks.rank_distribution)
 
 
 @dg.asset(**described(tables.skill_tiers, kinds=KINDS), deps=["exec_skill_proficiency"], pool=POOL)
 @told_plainly
-def skill_tiers(context: Context, warehouse: Tables) -> Result:
-    return replace_days(context, warehouse, tables.skill_tiers, proficiency.skill_tiers)
+def skill_tiers(context: Context, warehouse: Tables) -> Results:
+    yield from replace_days(context, warehouse, tables.skill_tiers, proficiency.skill_tiers)
 
 
 @dg.asset(
@@ -49,33 +49,29 @@ def skill_tiers(context: Context, warehouse: Tables) -> Result:
     pool=POOL,
 )
 @told_plainly
-def assignment_completion(context: Context, warehouse: Tables) -> Result:
-    return replace_days(context, warehouse, tables.assignment_completion, completion.assignment_completion)
+def assignment_completion(context: Context, warehouse: Tables) -> Results:
+    yield from replace_days(context, warehouse, tables.assignment_completion, completion.assignment_completion)
 
 
 @dg.asset(**described(tables.session_completion, kinds=KINDS), deps=["sparkwise_completions"], pool=POOL)
 @told_plainly
-def session_completion(context: Context, warehouse: Tables) -> Result:
+def session_completion(context: Context, warehouse: Tables) -> Results:
     def query(days: tuple[date, date]) -> sa.Select[Any]:
         return completion.session_completion(days, completed_at_steps_pct=warehouse.completed_steps_pct)
 
-    return replace_days(context, warehouse, tables.session_completion, query)
+    yield from replace_days(context, warehouse, tables.session_completion, query)
 
 
 @dg.asset(
-    **described(tables.learner_lift, kinds=KINDS),
+    **described(tables.learner_lift, kinds=KINDS, checks=[NO_MISSING_DAYS]),
     deps=["exec_participant_analytics"],
-    check_specs=[NO_MISSING_DAYS],
     pool=POOL,
 )
 @told_plainly
-def learner_lift(context: Context, warehouse: Tables) -> Result:
-    rows = warehouse.tables.replace_window_by_query(tables.learner_lift, None, lift.learner_lift())
+def learner_lift(context: Context, warehouse: Tables) -> Results:
     loaded = context.instance.get_materialized_partitions(dg.AssetKey("exec_participant_analytics"))
-    return dg.MaterializeResult(
-        metadata=row_count(rows, partitioned=False),
-        check_results=[missing_days([date.fromisoformat(key) for key in loaded])],
-    )
+    yield missing_days([date.fromisoformat(key) for key in loaded])
+    yield from replace_all(context, warehouse, tables.learner_lift, lift.learner_lift())
 
 
 OF_BOTH_VENDORS = (
@@ -94,8 +90,9 @@ OF_BOTH_VENDORS = (
     pool=POOL,
 )
 @told_plainly
-def learner_scorecard(context: Context, warehouse: Tables) -> Result:
-    return replace_all(
+def learner_scorecard(context: Context, warehouse: Tables) -> Results:
+    yield from replace_all(
+        context,
         warehouse,
         tables.learner_scorecard,
         people.learner_scorecard(completed_at_steps_pct=warehouse.completed_steps_pct),
@@ -104,21 +101,24 @@ def learner_scorecard(context: Context, warehouse: Tables) -> Result:
 
 @dg.asset(**described(tables.department_scorecard, kinds=KINDS), deps=OF_BOTH_VENDORS, pool=POOL)
 @told_plainly
-def department_scorecard(context: Context, warehouse: Tables) -> Result:
-    return replace_all(
+def department_scorecard(context: Context, warehouse: Tables) -> Results:
+    yield from replace_all(
+        context,
         warehouse,
         tables.department_scorecard,
         people.department_scorecard(completed_at_steps_pct=warehouse.completed_steps_pct),
     )
 
 
-def replace_all(warehouse: WarehouseResource, table: sa.Table, query: sa.Select[Any]) -> Result:
+def replace_all(context: Context, warehouse: WarehouseResource, table: sa.Table, query: sa.Select[Any]) -> Results:
     """Replace a mart without partitions as a whole."""
     rows = warehouse.tables.replace_window_by_query(table, None, query)
-    return dg.MaterializeResult(metadata=row_count(rows, partitioned=False))
+    judge = Judge(context, table, warehouse.tables)
+    judge.judge([None])
+    yield from judge.results(dg.MaterializeResult(metadata=row_count(rows, partitioned=False)))
 
 
-def replace_days(context: Context, warehouse: WarehouseResource, table: sa.Table, query: DailyQuery) -> Result:
+def replace_days(context: Context, warehouse: WarehouseResource, table: sa.Table, query: DailyQuery) -> Results:
     """Replace the run's days of a mart, all in one transaction, and tell Dagster the rows of each."""
     days = days_of(context, warehouse)
     window = Window(days[0].day, days[-1].day)
@@ -127,4 +127,6 @@ def replace_days(context: Context, warehouse: WarehouseResource, table: sa.Table
     for day in days:
         facts = row_count(rows.get(day.day, 0), partitioned=True)
         context.add_asset_metadata(facts, partition_key=day.key)
-    return dg.MaterializeResult()
+    judge = Judge(context, table, warehouse.tables)
+    judge.judge([day.day for day in days])
+    yield from judge.results(dg.MaterializeResult())

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from exec_orchestration.defs.lineage import column_lineage
 from exec_orchestration.defs.partitions import DAILY, ONE_RUN
+from exec_orchestration.defs.table_checks import specs_of
 from exec_orchestration.tables.declare import is_daily
 
 
@@ -47,8 +48,8 @@ def _is_whole_key(column: sa.Column[Any]) -> bool:
     return column.primary_key and len(column.table.primary_key.columns) == 1
 
 
-def described(table: sa.Table, *, kinds: set[str]) -> dict[str, Any]:
-    """The arguments that every asset of a table shares: its name, place in the graph, grain and schema."""
+def described(table: sa.Table, *, kinds: set[str], checks: Sequence[dg.AssetCheckSpec] = ()) -> dict[str, Any]:
+    """The arguments that every asset of a table shares: its name, place in the graph, grain, schema and checks."""
     daily = is_daily(table)
     return {
         "name": table.name,
@@ -58,11 +59,12 @@ def described(table: sa.Table, *, kinds: set[str]) -> dict[str, Any]:
         "kinds": kinds,
         "partitions_def": DAILY if daily else None,
         "backfill_policy": ONE_RUN,
+        "check_specs": [*specs_of(table), *checks],
     }
 
 
 def spec(table: sa.Table, *, kinds: set[str], deps: Sequence[str] = ()) -> dg.AssetSpec:
     """The same for one asset among several of a function."""
     arguments = described(table, kinds=kinds)
-    del arguments["backfill_policy"]
+    del arguments["backfill_policy"], arguments["check_specs"]
     return dg.AssetSpec(key=arguments.pop("name"), deps=deps, **arguments)

@@ -35,7 +35,9 @@ class DayWindow:
         return Window(self.day, self.day)
 
 
-def days_of(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> list[DayWindow]:
+def days_of(
+    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, warehouse: WarehouseResource
+) -> list[DayWindow]:
     """The days of this run, earliest first. Raises BadSetting, or BadWindow for a day that is not over yet."""
     # Asked here too: at import a malformed zone or start had to fall back to its default.
     _ = warehouse.first_day, warehouse.zone

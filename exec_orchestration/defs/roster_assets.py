@@ -4,13 +4,12 @@
 that nothing but what passed its guards can be sent.
 """
 
-from collections.abc import Iterator
-
 import dagster as dg
 from pydantic import Field
 
 from exec_orchestration.defs import sync_checks
 from exec_orchestration.defs.failures import told_plainly
+from exec_orchestration.defs.judging import Judge, Results
 from exec_orchestration.defs.metadata import described, spec
 from exec_orchestration.defs.partitions import ONE_RUN
 from exec_orchestration.defs.resources import SparkwiseResource, WarehouseResource
@@ -18,6 +17,7 @@ from exec_orchestration.defs.roster_keeping import keep_roster, last_reading
 from exec_orchestration.defs.roster_resource import RosterResource
 from exec_orchestration.defs.sparkwise_assets import POOL
 from exec_orchestration.defs.sync_run import SyncConfig, UserSync, approval_of
+from exec_orchestration.defs.table_checks import specs_of
 from exec_orchestration.errors import BadSetting
 from exec_orchestration.roster.health import ACCEPTABLE, examine
 from exec_orchestration.tables import hr, sync
@@ -35,15 +35,18 @@ class RosterConfig(dg.Config):
     accept: list[str] = Field(default=[], description=f"Any of {', '.join(ACCEPTABLE)}: see the refusal's text.")
 
 
-@dg.asset(**described(hr.hr_roster, kinds=KINDS), check_specs=[sync_checks.EVERY_ROW_IS_GOOD], pool="warehouse")
+@dg.asset(**described(hr.hr_roster, kinds=KINDS, checks=[sync_checks.EVERY_ROW_IS_GOOD]), pool="warehouse")
 @told_plainly
-def hr_roster(context: Context, config: RosterConfig, roster: Roster, warehouse: Tables) -> dg.MaterializeResult:
+def hr_roster(context: Context, config: RosterConfig, roster: Roster, warehouse: Tables) -> Results:
     if unknown := set(config.accept) - set(ACCEPTABLE):
         raise BadSetting(f"accept holds {', '.join(sorted(unknown))}; valid are {', '.join(ACCEPTABLE)}.")
     sheet = roster.sheet()
     accepted = examine(sheet, roster.mapping, last=last_reading(warehouse.tables), accept=config.accept)
     facts = keep_roster(warehouse.tables, accepted, source=sheet.name, run_id=context.run.run_id)
-    return dg.MaterializeResult(metadata=facts, check_results=[sync_checks.every_row_is_good(accepted)])
+    judge = Judge(context, hr.hr_roster, warehouse.tables)
+    judge.judge([None])
+    good = sync_checks.every_row_is_good(accepted)
+    yield from judge.results(dg.MaterializeResult(metadata=facts, check_results=[good]))
 
 
 @dg.multi_asset(
@@ -57,6 +60,8 @@ def hr_roster(context: Context, config: RosterConfig, roster: Roster, warehouse:
         sync_checks.NOBODY_IS_BLOCKED,
         sync_checks.EVERYBODY_IS_ANSWERED,
         sync_checks.NO_DRIFT,
+        *specs_of(sync.user_sync_plan),
+        *specs_of(sync.user_sync_outcome),
     ],
     can_subset=True,
     backfill_policy=ONE_RUN,
@@ -65,15 +70,20 @@ def hr_roster(context: Context, config: RosterConfig, roster: Roster, warehouse:
 @told_plainly
 def plan_and_send(
     context: Context, config: SyncConfig, sparkwise: Sparkwise, roster: Roster, warehouse: Tables
-) -> Iterator[dg.MaterializeResult]:
+) -> Results:
     asked = context.selected_asset_keys
     with warehouse.tables.alone("user_sync"):
         run = UserSync(context, sparkwise, roster, warehouse)
         plan = run.plan(config)
         if dg.AssetKey("user_sync_plan") in asked:
-            yield run.planned(plan, approval=approval_of(plan, undo=config.undo))
+            judge = Judge(context, sync.user_sync_plan, warehouse.tables)
+            judge.judge([None])
+            # Where the plan as it was kept is wrong, this ends the step: nothing is sent.
+            yield from judge.results(run.planned(plan, approval=approval_of(plan, undo=config.undo)))
         if dg.AssetKey("user_sync_outcome") in asked:
             outcomes = run.carry_out(plan)
             if not config.undo:
                 run.remember_sync(plan)
-            yield run.carried_out(plan, outcomes)
+            judge = Judge(context, sync.user_sync_outcome, warehouse.tables)
+            judge.judge([None])
+            yield from judge.results(run.carried_out(plan, outcomes))

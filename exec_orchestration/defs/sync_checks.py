@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from exec_orchestration.defs.table_checks import check_description
 from exec_orchestration.roster.account import Outcome
 from exec_orchestration.roster.apply import APPLIED
 from exec_orchestration.roster.diff import BLOCKED, Change
@@ -16,28 +17,43 @@ SHOWN = 5
 EVERY_ROW_IS_GOOD = dg.AssetCheckSpec(
     "every_row_is_good",
     asset="hr_roster",
-    description="Every row of the roster could be read; the others are in rejected_rows, and their people keep their "
-    "accounts as they are.",
+    description=check_description(
+        "Every row of the roster could be read; the others are in rejected_rows, and their people keep their "
+        "accounts as they are.",
+        "every_row_is_good",
+    ),
 )
 WITHIN_LIMITS = dg.AssetCheckSpec(
     "within_limits",
     asset="user_sync_plan",
-    description="No limit holds changes back. What is held waits for user_sync_apply, and is planned anew each time.",
+    description=check_description(
+        "No limit holds changes back. What is held waits for user_sync_apply, and is planned anew each time.",
+        "within_limits",
+    ),
 )
 NOBODY_IS_BLOCKED = dg.AssetCheckSpec(
     "nobody_is_blocked",
     asset="user_sync_plan",
-    description="Nobody's account is left as it is because of a doubt or a refusal; protected people do not count.",
+    description=check_description(
+        "Nobody's account is left as it is because of a doubt or a refusal; protected people do not count.",
+        "nobody_is_blocked",
+    ),
 )
 EVERYBODY_IS_ANSWERED = dg.AssetCheckSpec(
     "everybody_is_answered",
     asset="user_sync_outcome",
-    description="Sparkwise has carried out every change that was sent.",
+    description=check_description(
+        "Sparkwise has carried out every change that was sent.",
+        "everybody_is_answered",
+    ),
 )
 NO_DRIFT = dg.AssetCheckSpec(
     "no_drift",
     asset="user_sync_outcome",
-    description="After the sync Sparkwise holds what HR asks for, but for what waits or is blocked.",
+    description=check_description(
+        "After the sync Sparkwise holds what HR asks for, but for what waits or is blocked.",
+        "no_drift",
+    ),
 )
 
 

@@ -15,6 +15,16 @@ METADATA = sa.MetaData()
 
 PARTITION = "partition_date"
 Group = Literal["exec", "sparkwise", "hr", "analytics", "user_sync", "ledger"]
+Range = tuple[float | None, float | None]
+
+# Between which values, both ends included, a number of a unit can lie. A unit that is not here counts something.
+RANGE_OF_UNIT: dict[str, Range] = {
+    "share": (0, 1),
+    "percent": (0, 100),
+    "points": (0, 100),
+    "as reported": (None, None),
+}
+COUNTED: Range = (0, None)
 
 
 class UtcInstant(sa.types.TypeDecorator[datetime]):
@@ -46,9 +56,20 @@ def column(
     unit: str | None = None,
     accepted: Collection[str] | None = None,
     personal: bool = False,
+    refers_to: str | None = None,
 ) -> sa.Column[Any]:
-    """One column. `required` or `key` make it not null; `accepted` lists the values known of an enumeration."""
-    info = {"source": source, "unit": unit, "accepted": tuple(accepted) if accepted else None, "personal": personal}
+    """One column. `required` or `key` make it not null; `accepted` lists the values known of an enumeration.
+
+    `refers_to` is the `table.column` in which its value should be found. Its range follows from its unit.
+    """
+    info = {
+        "source": source,
+        "unit": unit,
+        "accepted": tuple(accepted) if accepted else None,
+        "personal": personal,
+        "refers_to": refers_to,
+        "range": RANGE_OF_UNIT.get(unit, COUNTED) if unit else None,
+    }
     return sa.Column(name, kind, primary_key=key, nullable=not (key or required), comment=comment, info=info)
 
 
@@ -108,6 +129,11 @@ def table(name: str, comment: str, *columns: sa.Column[Any], group: Group) -> sa
     if is_daily(made) and not made.c[PARTITION].primary_key:
         sa.Index(f"ix_{name}_{PARTITION}", made.c[PARTITION])
     return made
+
+
+def is_raw(table: sa.Table) -> bool:
+    """True for a table of a vendor's rows."""
+    return "extra" in table.c
 
 
 def is_daily(table: sa.Table) -> bool:

@@ -90,6 +90,12 @@ class Warehouse:
         with self._guarded(f"count {table.name}"), self.engine.connect() as connection:
             return {found: count for found, count in connection.execute(query)}
 
+    def keeps_key(self, table: sa.Table) -> bool:
+        """True where the database itself keeps a key from being there twice."""
+        with self._guarded(f"look at {table.name}"):
+            found = sa.inspect(self.engine).get_pk_constraint(table.name)["constrained_columns"]
+        return set(found) == {column.name for column in table.primary_key.columns}
+
     def replace_rejects(self, asset: str, days: Sequence[date | None], values: list[dict[str, Any]]) -> None:
         """Make `values` the rejected rows of these partitions of an asset; None stands for rows without a day."""
         day = rejected_rows.c[PARTITION]
@@ -184,12 +190,16 @@ class Stage:
         self._connection.commit()
         return count
 
+    def read(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:
+        """The rows of a query that reads the staged rows, and is small enough for memory."""
+        found = list(self._connection.execute(query).all())
+        self._connection.commit()
+        return found
+
     def rows_by_day(self) -> dict[date, int]:
         """How many staged rows fall on each day."""
         day = self.staged.c[PARTITION]
-        found = self._connection.execute(sa.select(day, sa.func.count()).group_by(day)).all()
-        self._connection.commit()
-        return {each: count for each, count in found}
+        return dict(tuple(row) for row in self.read(sa.select(day, sa.func.count()).group_by(day)))
 
     def index(self, column: str) -> None:
         """Make picking rows by one column out of many cheap."""

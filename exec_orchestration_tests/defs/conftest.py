@@ -50,7 +50,7 @@ class House:
         is_range = ASSET_PARTITION_RANGE_START_TAG in tags
         with self.resources(**settings) as resources:
             return dg.materialize(
-                list(defs.assets or ()),
+                [*(defs.assets or ()), *(defs.asset_checks or ())],
                 selection=list(keys),
                 partition_key=None if is_range or first is None else str(first),
                 tags=tags,

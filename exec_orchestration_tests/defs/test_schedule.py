@@ -8,7 +8,7 @@ import pytest
 from exec_orchestration.definitions import defs
 from exec_orchestration.defs.schedules import daily_refresh_schedule
 from exec_orchestration.errors import BadSetting
-from exec_orchestration_tests.defs.conftest import House
+from exec_orchestration_tests.defs.conftest import House, check
 
 NIGHT = datetime(2026, 1, 20, 2, 30, tzinfo=UTC)
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
@@ -68,10 +68,10 @@ def test_missing_days_inside_the_range_are_named(sqlite_house: House) -> None:
     """A first score may hide in them, so the check says which they are."""
     for day in ("2026-01-19", "2026-01-22"):
         assert sqlite_house.run("exec_participant_analytics", first=day).success
-    (check,) = sqlite_house.run("learner_lift").get_asset_check_evaluations()
-    assert not check.passed
-    assert "2 of 4 days from 2026-01-19 to 2026-01-22" in check.description
-    assert "2026-01-20, 2026-01-21" in check.description
+    found = check(sqlite_house.run("learner_lift"), "no_missing_days")
+    assert not found.passed
+    assert "2 of 4 days from 2026-01-19 to 2026-01-22" in found.description
+    assert "2026-01-20, 2026-01-21" in found.description
 
 
 @pytest.mark.parametrize("name", ["scenario_lift", "rank_distribution", "assignment_completion", "skill_tiers"])

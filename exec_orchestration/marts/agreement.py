@@ -1,0 +1,155 @@
+"""Whether a mart agrees with the raw rows that it is made of: the same totals, found on another way. Pure queries.
+
+A figure is summed over the mart's rows and over the raw rows of the same days; the difference has to be nothing. Shares
+of one whole have to add up to 1.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from exec_orchestration.marts.figures import Days, within
+from exec_orchestration.tables import marts
+from exec_orchestration.tables.declare import PARTITION, is_daily
+from exec_orchestration.tables.exec_com import ASSIGNMENT_STATUSES, exec_assignments, exec_skill_proficiency
+from exec_orchestration.tables.exec_com import exec_participant_analytics as practice
+from exec_orchestration.tables.hr import hr_roster
+from exec_orchestration.tables.sparkwise import sparkwise_completions
+
+Value = sa.ColumnElement[Any]
+TOLERANCE = 1e-6
+STATUS_COLUMNS = (*ASSIGNMENT_STATUSES, "other_status")
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Figures as (value of a mart's row, value of a raw row), and shares with the columns that tell their whole."""
+
+    raw: sa.FromClause
+    figures: Mapping[str, tuple[Value, Value]]
+    shares: Sequence[str] = ()
+    whole: Sequence[str] = ()
+    only: Sequence[sa.ColumnElement[bool]] = field(default=())
+
+
+def _one_if(condition: sa.ColumnElement[bool]) -> Value:
+    return sa.case((condition, 1), else_=0)
+
+
+def _learners() -> sa.Subquery:
+    """Each scenario and learner with a valid session on any day."""
+    return (
+        sa.select(
+            practice.c.scenario_id,
+            practice.c.user_id,
+            sa.func.sum(practice.c.session_count).label("session_count"),
+            sa.func.sum(practice.c.total_duration_seconds).label("total_duration_seconds"),
+        )
+        .where(practice.c.session_count > 0)
+        .group_by(practice.c.scenario_id, practice.c.user_id)
+        .subquery("learners")
+    )
+
+
+def _agreements() -> dict[sa.Table, Agreement]:
+    one: Value = sa.literal(1)
+    lift, ranks, learners = marts.scenario_lift.c, marts.rank_distribution.c, _learners()
+    cohorts, sessions = marts.assignment_completion.c, marts.session_completion.c
+    return {
+        marts.scenario_lift: Agreement(
+            practice, {"participants": (lift.participants, one), "sessions": (lift.sessions, practice.c.session_count)}
+        ),
+        marts.rank_distribution: Agreement(
+            practice,
+            {
+                "first_participants": (ranks.first_participants, _one_if(practice.c.first_rank.is_not(None))),
+                "best_participants": (ranks.best_participants, _one_if(practice.c.best_rank.is_not(None))),
+            },
+            shares=("first_share", "best_share"),
+            whole=("scenario_id",),
+        ),
+        marts.learner_lift: Agreement(
+            learners,
+            {
+                "learners": (one, one),
+                "session_count": (marts.learner_lift.c.session_count, learners.c.session_count),
+                "total_duration_seconds": (
+                    marts.learner_lift.c.total_duration_seconds,
+                    learners.c.total_duration_seconds,
+                ),
+            },
+        ),
+        marts.assignment_completion: Agreement(
+            exec_assignments,
+            {
+                "assigned": (cohorts.assigned, one),
+                "completed": (cohorts.completed, _one_if(exec_assignments.c.status == "completed")),
+                "all_statuses": (sum((cohorts[name] for name in STATUS_COLUMNS), sa.literal(0)), one),
+            },
+        ),
+        marts.session_completion: Agreement(
+            sparkwise_completions,
+            {
+                "participants": (sessions.participants, one),
+                "attended": (sessions.attended, _one_if(sparkwise_completions.c.attended)),
+            },
+        ),
+        marts.skill_tiers: Agreement(
+            exec_skill_proficiency,
+            {"learners": (marts.skill_tiers.c.learners, one)},
+            shares=("share",),
+            whole=("skill_id",),
+        ),
+        marts.learner_scorecard: Agreement(hr_roster, {"people": (one, one)}, only=[hr_roster.c.valid_to.is_(None)]),
+        marts.department_scorecard: Agreement(
+            hr_roster,
+            {"people": (marts.department_scorecard.c.people, one)},
+            only=[hr_roster.c.valid_to.is_(None), hr_roster.c.status != "terminated"],
+        ),
+    }
+
+
+AGREEMENTS: Mapping[sa.Table, Agreement] = _agreements()
+
+
+def differences(mart: sa.Table, days: Days | None) -> sa.Select[Any]:
+    """One row per partition (None: one row): for each figure what the mart has more than the raw rows."""
+    agreement = AGREEMENTS[mart]
+    figures = agreement.figures.items()
+    of_mart = (
+        sa.select(*_days(mart, mart), *(found.label(name) for name, (found, _) in figures))
+        .select_from(mart)
+        .where(*_within(mart, mart, days))
+    )
+    of_raw = (
+        sa.select(*_days(mart, agreement.raw), *((-expected).label(name) for name, (_, expected) in figures))
+        .select_from(agreement.raw)
+        .where(*_within(mart, agreement.raw, days), *agreement.only)
+    )
+    both = sa.union_all(of_mart, of_raw).subquery("both")
+    totals = [sa.func.coalesce(sa.func.sum(both.c[name]), 0).label(name) for name in agreement.figures]
+    return sa.select(*_days(mart, both), *totals).group_by(*_days(mart, both))
+
+
+def odd_shares(mart: sa.Table, share: str, days: Days | None) -> sa.Select[Any]:
+    """Per partition the number of wholes (`rows`) whose shares do not add up to 1; partitions without are absent."""
+    by = [*_days(mart, mart), *(mart.c[name] for name in AGREEMENTS[mart].whole)]
+    total = sa.func.sum(mart.c[share])
+    odd = (
+        sa.select(*by)
+        .where(*_within(mart, mart, days))
+        .group_by(*by)
+        .having(sa.func.abs(total - 1) > TOLERANCE)
+        .subquery("odd")
+    )
+    return sa.select(*_days(mart, odd), sa.func.count().label("rows")).group_by(*_days(mart, odd))
+
+
+def _days(mart: sa.Table, rows: sa.FromClause) -> list[Value]:
+    return [rows.c[PARTITION]] if is_daily(mart) else []
+
+
+def _within(mart: sa.Table, rows: sa.FromClause, days: Days | None) -> list[sa.ColumnElement[bool]]:
+    return [within(rows.c[PARTITION], days)] if days is not None and is_daily(mart) else []
