@@ -4,18 +4,23 @@ Proficiency is asked day by day, participants in the way that is cheapest (`part
 are listed once for the whole range and cut into days, since every request counts against the workspace's quota.
 """
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import dagster as dg
 
+from exec_orchestration.apis.exec_com import is_system_user
+from exec_orchestration.apis.paging import Item
 from exec_orchestration.defs.checks import BEFORE_START, rows_before_start
 from exec_orchestration.defs.failures import told_plainly
 from exec_orchestration.defs.judging import Judge, Results
 from exec_orchestration.defs.lanes import STRATEGY_TAG
-from exec_orchestration.defs.loading import Load, Staging, system_users
+from exec_orchestration.defs.loading import Load, Staging
 from exec_orchestration.defs.metadata import described, spec
 from exec_orchestration.defs.participants import Block, Finder
 from exec_orchestration.defs.partitions import ONE_RUN
+from exec_orchestration.defs.previews import preview
 from exec_orchestration.defs.resources import ExecResource, WarehouseResource
 from exec_orchestration.defs.survey import proficiency_pages
 from exec_orchestration.defs.table_checks import specs_of
@@ -184,16 +189,22 @@ def exec_assignments(context: Context, exec_com: Exec, warehouse: Tables) -> Res
         yield from load.results()
 
 
-def observe_history(load: Load, staging: Staging) -> dict[str, int]:
+def observe_history(load: Load, staging: Staging) -> dict[str, Any]:
     """Write what the listing tells the history, and how many states it closed, refreshed and opened."""
     statements = observations(staging.stage.staged, observed_at=load.fetched_at, run_id=load.context.run.run_id)
     closed, refreshed, opened = staging.stage.execute(tables.exec_assignment_history, *statements)
-    counts = {
+    counts: dict[str, Any] = {
         "states_closed": closed,
         "states_refreshed": refreshed,
         "states_opened": opened,
         "rejected_rows": staging.count_rejects(),
+        "preview": preview(load.warehouse.tables, tables.exec_assignment_history, None),
     }
     # Told at once: it stands, whether it was asked for by name or not, and whatever becomes of the days.
     load.context.log_event(dg.AssetMaterialization("exec_assignment_history", metadata=counts))
     return counts
+
+
+def system_users(exec_com: ExecResource) -> Callable[[Item], bool] | None:
+    """What tells Exec's own people from learners, where the settings leave them out."""
+    return is_system_user if exec_com.exclude_system_users else None

@@ -16,14 +16,14 @@ import dagster as dg
 import sqlalchemy as sa
 
 from exec_orchestration.apis.budget import most_of_a_day
-from exec_orchestration.apis.exec_com import is_system_user
 from exec_orchestration.apis.http import JsonClient
 from exec_orchestration.apis.paging import Item, read_settled
 from exec_orchestration.defs.judging import Judge, Results
 from exec_orchestration.defs.lanes import RESUMED_TAG, charge_of, free_what_died
-from exec_orchestration.defs.metadata import row_count
+from exec_orchestration.defs.metadata import row_count, window_told
 from exec_orchestration.defs.partitions import DayWindow, days_of
-from exec_orchestration.defs.resources import ExecResource, WarehouseResource
+from exec_orchestration.defs.previews import preview
+from exec_orchestration.defs.resources import WarehouseResource
 from exec_orchestration.errors import TooManyRejectedRows
 from exec_orchestration.tables.budget_queries import keep_estimate, last_day_cost
 from exec_orchestration.tables.declare import PARTITION
@@ -137,13 +137,16 @@ class Load:
         yield from self.judge.results(dg.MaterializeResult(asset_key=self.key))
 
     def spent(self) -> dict[str, Any]:
-        """Requests, retries and seconds since this was asked last."""
+        """Pages, requests, retries and seconds since this was asked last, and what is left of the day's quota."""
         traffic, began = self._told
         self._told = self._client.traffic, time.monotonic()
         spent = self._told[0] - traffic
+        left = self._client.pacer.free_today()
         return {
+            "pages": spent.requests - spent.retries,
             "requests": spent.requests,
             "retries": spent.retries,
+            **({} if left is None else {"quota_left": left}),
             "seconds_waited": round(spent.waited_seconds, 3),
             "seconds": round(self._told[1] - began, 3),
         }
@@ -217,7 +220,12 @@ class Staging:
         day = window.day if window else None
         before = self._load.judge.before(self.stage, day)
         rows = self.stage.replace(window.window if window else None)
-        facts = {**self._facts(window), **more, **row_count(rows, partitioned=window is not None)}
+        facts = {
+            **row_count(rows, partitioned=window is not None),
+            **self._facts(window),
+            **more,
+            "preview": preview(self._load.warehouse.tables, self._load.table, window.window if window else None),
+        }
         self._load.tell(window, facts, rows=rows)
         self._load.judge.judge_load(day, brought=rows, before=before)
 
@@ -251,7 +259,7 @@ class Staging:
         """What the UI shows of this materialization."""
         flags = sum((reading.flags for reading in self._readings), Counter[str]())
         return {
-            **({"window": f"{window.start.isoformat()} to {window.end.isoformat()}"} if window else {}),
+            **(window_told(window) if window else {}),
             **self._load.spent(),
             "rejected_rows": self.count_rejects(_days(window)),
             "left_out_system_users": sum(reading.left_out for reading in self._readings),
@@ -270,11 +278,6 @@ class Staging:
         asked = {day.day for day in days}
         told = set(self.stage.rows_by_day()).union(*(reading.rejected_by_day for reading in self._readings))
         return told <= asked
-
-
-def system_users(exec_com: ExecResource) -> Callable[[Item], bool] | None:
-    """What tells Exec's own people from learners, where the settings leave them out."""
-    return is_system_user if exec_com.exclude_system_users else None
 
 
 def _days(window: DayWindow | None) -> set[date | None]:

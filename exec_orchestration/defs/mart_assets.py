@@ -1,5 +1,6 @@
 """The marts' assets: each runs one query of `marts/` inside the warehouse and replaces the run's days by its result."""
 
+import time
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -10,8 +11,9 @@ import sqlalchemy as sa
 from exec_orchestration.defs.checks import NO_MISSING_DAYS, missing_days
 from exec_orchestration.defs.failures import told_plainly
 from exec_orchestration.defs.judging import Judge, Results
-from exec_orchestration.defs.metadata import described, row_count
+from exec_orchestration.defs.metadata import described, row_count, window_told
 from exec_orchestration.defs.partitions import days_of
+from exec_orchestration.defs.previews import preview
 from exec_orchestration.defs.resources import WarehouseResource
 from exec_orchestration.marts import completion, lift, people, proficiency, ranks
 from exec_orchestration.tables import marts as tables
@@ -112,21 +114,37 @@ def department_scorecard(context: Context, warehouse: Tables) -> Results:
 
 def replace_all(context: Context, warehouse: WarehouseResource, table: sa.Table, query: sa.Select[Any]) -> Results:
     """Replace a mart without partitions as a whole."""
+    began = time.monotonic()
     rows = warehouse.tables.replace_window_by_query(table, None, query)
+    facts: dict[str, Any] = {
+        **row_count(rows, partitioned=False),
+        **seconds_since(began),
+        "preview": preview(warehouse.tables, table, None),
+    }
     judge = Judge(context, table, warehouse.tables)
     judge.judge([None])
-    yield from judge.results(dg.MaterializeResult(metadata=row_count(rows, partitioned=False)))
+    yield from judge.results(dg.MaterializeResult(metadata=facts))
+
+
+def seconds_since(began: float) -> dict[str, float]:
+    """How long the query took, of all days together."""
+    return {"seconds": round(time.monotonic() - began, 3)}
 
 
 def replace_days(context: Context, warehouse: WarehouseResource, table: sa.Table, query: DailyQuery) -> Results:
     """Replace the run's days of a mart, all in one transaction, and tell Dagster the rows of each."""
-    days = days_of(context, warehouse)
+    days, began = days_of(context, warehouse), time.monotonic()
     window = Window(days[0].day, days[-1].day)
     warehouse.tables.replace_window_by_query(table, window, query((window.first, window.last)))
     rows = warehouse.tables.rows_by_day(table, window)
     for day in days:
-        facts = row_count(rows.get(day.day, 0), partitioned=True)
+        facts = {
+            **row_count(rows.get(day.day, 0), partitioned=True),
+            **window_told(day),
+            "preview": preview(warehouse.tables, table, day.window),
+        }
         context.add_asset_metadata(facts, partition_key=day.key)
+    context.add_asset_metadata(seconds_since(began))
     judge = Judge(context, table, warehouse.tables)
     judge.judge([day.day for day in days])
     yield from judge.results(dg.MaterializeResult())

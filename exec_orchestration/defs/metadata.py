@@ -7,7 +7,7 @@ import dagster as dg
 import sqlalchemy as sa
 
 from exec_orchestration.defs.lineage import column_lineage
-from exec_orchestration.defs.partitions import DAILY, ONE_RUN
+from exec_orchestration.defs.partitions import DAILY, ONE_RUN, DayWindow
 from exec_orchestration.defs.table_checks import specs_of
 from exec_orchestration.tables.declare import is_daily
 
@@ -42,6 +42,11 @@ def column_description(column: sa.Column[Any]) -> str:
 def row_count(rows: int, *, partitioned: bool) -> Mapping[str, int]:
     """The number of rows under the name by which Dagster plots it."""
     return {"dagster/partition_row_count" if partitioned else "dagster/row_count": rows}
+
+
+def window_told(day: DayWindow) -> Mapping[str, str]:
+    """The instants that a partition reaches from and to, its end not included."""
+    return {"window": f"{day.start.isoformat()} to {day.end.isoformat()}"}
 
 
 def _is_whole_key(column: sa.Column[Any]) -> bool:

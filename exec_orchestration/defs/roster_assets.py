@@ -12,6 +12,7 @@ from exec_orchestration.defs.failures import told_plainly
 from exec_orchestration.defs.judging import Judge, Results
 from exec_orchestration.defs.metadata import described, spec
 from exec_orchestration.defs.partitions import ONE_RUN
+from exec_orchestration.defs.previews import preview
 from exec_orchestration.defs.resources import SparkwiseResource, WarehouseResource
 from exec_orchestration.defs.roster_keeping import keep_roster, last_reading
 from exec_orchestration.defs.roster_resource import RosterResource
@@ -42,7 +43,8 @@ def hr_roster(context: Context, config: RosterConfig, roster: Roster, warehouse:
         raise BadSetting(f"accept holds {', '.join(sorted(unknown))}; valid are {', '.join(ACCEPTABLE)}.")
     sheet = roster.sheet()
     accepted = examine(sheet, roster.mapping, last=last_reading(warehouse.tables), accept=config.accept)
-    facts = keep_roster(warehouse.tables, accepted, source=sheet.name, run_id=context.run.run_id)
+    kept = keep_roster(warehouse.tables, accepted, source=sheet.name, run_id=context.run.run_id)
+    facts = {**kept, "preview": preview(warehouse.tables, hr.hr_roster, None)}
     judge = Judge(context, hr.hr_roster, warehouse.tables)
     judge.judge([None])
     good = sync_checks.every_row_is_good(accepted)

@@ -40,7 +40,7 @@ user_sync_outcome = table(
         required=True,
         accepted=RESULTS,
     ),
-    text("error", "What Sparkwise said, or why the result is not known."),
+    text("error", "What Sparkwise said, or why the result is not known.", personal=True),
     instant("sent_at", "When it was sent.", required=True),
     instant("answered_at", "When the result was known."),
     text("run_id", "The Dagster run that sent it.", required=True),
