@@ -18,6 +18,7 @@ from exec_orchestration.defs.participants import Block, Finder
 from exec_orchestration.defs.partitions import ONE_RUN
 from exec_orchestration.defs.resources import ExecResource, WarehouseResource
 from exec_orchestration.defs.survey import proficiency_pages
+from exec_orchestration.defs.versions import materialization
 from exec_orchestration.tables import exec_com as tables
 from exec_orchestration.tables.declare import PARTITION
 from exec_orchestration.tables.history import observations
@@ -28,43 +29,44 @@ LONG_BACKFILL_DAYS = 50
 KINDS = {"python", "table"}
 
 Context = dg.AssetExecutionContext
+Results = Iterator[dg.MaterializeResult]
 Exec = dg.ResourceParam[ExecResource]
 Tables = dg.ResourceParam[WarehouseResource]
 
 
 @dg.asset(**described(tables.exec_scenarios, kinds=KINDS), pool=POOL)
 @told_plainly
-def exec_scenarios(context: Context, exec_com: Exec, warehouse: Tables) -> dg.MaterializeResult:
+def exec_scenarios(context: Context, exec_com: Exec, warehouse: Tables) -> Results:
     load = Load(context, tables.exec_scenarios, warehouse, exec_com.api.client)
     with load.staging() as staging:
         staging.read(lambda: iter(exec_com.scenarios))
         staging.publish()
-    return dg.MaterializeResult()
+    yield from load.results()
 
 
 @dg.asset(**described(tables.exec_skills, kinds=KINDS), pool=POOL)
 @told_plainly
-def exec_skills(context: Context, exec_com: Exec, warehouse: Tables) -> dg.MaterializeResult:
+def exec_skills(context: Context, exec_com: Exec, warehouse: Tables) -> Results:
     load = Load(context, tables.exec_skills, warehouse, exec_com.api.client)
     with load.staging() as staging:
         staging.read(lambda: iter(exec_com.skills))
         staging.publish()
-    return dg.MaterializeResult()
+    yield from load.results()
 
 
 @dg.asset(**described(tables.exec_members, kinds=KINDS), pool=POOL)
 @told_plainly
-def exec_members(context: Context, exec_com: Exec, warehouse: Tables) -> dg.MaterializeResult:
+def exec_members(context: Context, exec_com: Exec, warehouse: Tables) -> Results:
     load = Load(context, tables.exec_members, warehouse, exec_com.api.client, leave_out=system_users(exec_com))
     with load.staging() as staging:
         staging.read(exec_com.api.members)
         staging.publish()
-    return dg.MaterializeResult()
+    yield from load.results()
 
 
 @dg.asset(**described(tables.exec_participant_analytics, kinds=KINDS), pool=POOL)
 @told_plainly
-def exec_participant_analytics(context: Context, exec_com: Exec, warehouse: Tables) -> dg.MaterializeResult:
+def exec_participant_analytics(context: Context, exec_com: Exec, warehouse: Tables) -> Results:
     table, api = tables.exec_participant_analytics, exec_com.api
     load = Load(context, table, warehouse, api.client, leave_out=system_users(exec_com))
     finder = Finder(
@@ -80,7 +82,7 @@ def exec_participant_analytics(context: Context, exec_com: Exec, warehouse: Tabl
     )
     for block in finder.blocks(load.days):
         load_participants(load, block)
-    return dg.MaterializeResult()
+    yield from load.results()
 
 
 def load_participants(load: Load, block: Block) -> None:
@@ -95,7 +97,7 @@ def load_participants(load: Load, block: Block) -> None:
 
 @dg.asset(**described(tables.exec_skill_proficiency, kinds=KINDS), pool=POOL)
 @told_plainly
-def exec_skill_proficiency(context: Context, exec_com: Exec, warehouse: Tables) -> dg.MaterializeResult:
+def exec_skill_proficiency(context: Context, exec_com: Exec, warehouse: Tables) -> Results:
     table, api = tables.exec_skill_proficiency, exec_com.api
     load = Load(context, table, warehouse, api.client, leave_out=system_users(exec_com))
     skill_ids = exec_com.skill_ids
@@ -111,7 +113,7 @@ def exec_skill_proficiency(context: Context, exec_com: Exec, warehouse: Tables) 
                     skill_id=skill_id,
                 )
             staging.publish(day)
-    return dg.MaterializeResult()
+    yield from load.results()
 
 
 def expect_proficiency(load: Load, exec_com: ExecResource) -> None:
@@ -133,7 +135,7 @@ def expect_proficiency(load: Load, exec_com: ExecResource) -> None:
 
 @dg.asset(**described(tables.exec_sessions, kinds=KINDS), pool=POOL)
 @told_plainly
-def exec_sessions(context: Context, exec_com: Exec, warehouse: Tables) -> dg.MaterializeResult:
+def exec_sessions(context: Context, exec_com: Exec, warehouse: Tables) -> Results:
     table, api = tables.exec_sessions, exec_com.api
     load = Load(context, table, warehouse, api.client, leave_out=system_users(exec_com))
     days = load.days
@@ -145,7 +147,7 @@ def exec_sessions(context: Context, exec_com: Exec, warehouse: Tables) -> dg.Mat
         )
         for day in days:
             staging.publish(day)
-    return dg.MaterializeResult()
+    yield from load.results()
 
 
 @dg.multi_asset(
@@ -156,14 +158,8 @@ def exec_sessions(context: Context, exec_com: Exec, warehouse: Tables) -> dg.Mat
     backfill_policy=ONE_RUN,
     pool=POOL,
 )
-def exec_assignments(context: Context, exec_com: Exec, warehouse: Tables) -> Iterator[dg.MaterializeResult]:
-    yield from load_assignments(context, exec_com, warehouse)
-
-
 @told_plainly
-def load_assignments(
-    context: Context, exec_com: ExecResource, warehouse: WarehouseResource
-) -> list[dg.MaterializeResult]:
+def exec_assignments(context: Context, exec_com: Exec, warehouse: Tables) -> Results:
     """One listing serves every day of the range, and each listing is also an observation for the history."""
     load = Load(context, tables.exec_assignments, warehouse, exec_com.api.client, leave_out=system_users(exec_com))
     asked = context.selected_asset_keys
@@ -174,28 +170,33 @@ def load_assignments(
         staging.record_rejects()
         if not days:
             staging.judge_rejects()
-        counts = observe_history(load, staging)
+        observed = observe_history(load, staging)
         if len(days) > 1:
             staging.stage.index(PARTITION)
         before_start = rows_before_start(staging.stage.rows_by_day(), warehouse.first_day)
         for day in days:
             staging.publish(day)
-    results: list[dg.MaterializeResult] = [dg.MaterializeResult(asset_key="exec_assignment_history", metadata=counts)]
+    if observed.asset_key in asked:
+        yield observed
     if load.key in asked:
-        results.append(dg.MaterializeResult(asset_key=load.key, check_results=[before_start]))
-    return [result for result in results if result.asset_key in asked]
+        yield from load.results([before_start])
 
 
-def observe_history(load: Load, staging: Staging) -> dict[str, int]:
-    """Write what the listing tells the history, and how many states it closed, refreshed and opened."""
+def observe_history(load: Load, staging: Staging) -> dg.MaterializeResult:
+    """Write what the listing tells the history; how many states it closed, refreshed and opened."""
+    table = tables.exec_assignment_history
     statements = observations(staging.stage.staged, observed_at=load.fetched_at, run_id=load.context.run.run_id)
-    closed, refreshed, opened = staging.stage.execute(tables.exec_assignment_history, *statements)
+    closed, refreshed, opened = staging.stage.execute(table, *statements)
     counts = {
         "states_closed": closed,
         "states_refreshed": refreshed,
         "states_opened": opened,
         "rejected_rows": staging.count_rejects(),
     }
+    key, version = (
+        dg.AssetKey(table.name),
+        str(load.warehouse.tables.newest(table.c.observed_from, table.c.observed_to)),
+    )
     # Told at once: it stands, whether it was asked for by name or not, and whatever becomes of the days.
-    load.context.log_event(dg.AssetMaterialization("exec_assignment_history", metadata=counts))
-    return counts
+    load.context.log_event(materialization(key, None, version, counts))
+    return dg.MaterializeResult(asset_key=key, data_version=dg.DataVersion(version), metadata=counts)

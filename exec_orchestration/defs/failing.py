@@ -1,10 +1,11 @@
 """What has failed and what has been mended, read from Dagster's own records. Nothing is asked, written or sent."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+from dagster._core.definitions.freshness import FreshnessState, FreshnessStateRecord
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.event_api import RunStatusChangeRecordsFilter
 from dagster._core.scheduler.instigation import InstigatorStatus
@@ -17,7 +18,8 @@ from dagster._core.storage.tags import (
     ROOT_RUN_ID_TAG,
 )
 
-from exec_orchestration.defs.alerting import CheckState, RunEnd
+from exec_orchestration.defs.alerting import LATE, CheckState, RunEnd
+from exec_orchestration.defs.clocks import OF_GROUP
 from exec_orchestration.defs.lanes import RESUMED_TAG, STOPPED_TAG, backfill_of
 from exec_orchestration.tables.declare import METADATA
 
@@ -94,10 +96,9 @@ def what_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
     """The job, or where Dagster made one up the assets; and the days."""
     made_up = run.job_name.startswith("__")
     keys = sorted(key.to_user_string() for key in _assets(instance, run)) if made_up else []
-    named = ", ".join(keys[:SHOWN_ASSETS]) + (f" and {len(keys) - SHOWN_ASSETS} more" if keys[SHOWN_ASSETS:] else "")
     first, last = (run.tags.get(tag) for tag in (ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG))
     days = run.tags.get(PARTITION_NAME_TAG) or (f"{first}...{last}" if first else "")
-    what = named or f"The job {run.job_name}"
+    what = _named(keys) or f"The job {run.job_name}"
     return f"{what} ({days})" if days else what
 
 
@@ -161,3 +162,28 @@ def _check_state(
         text=text or (failed[0].description or "" if failed else ""),
         evaluated_at=record.create_timestamp,
     )
+
+
+def freshness_states(instance: dg.DagsterInstance, graph: AssetGraph) -> list[CheckState]:
+    """What has not come when it was due, one state for each clock: a night that fails is told once, not per asset."""
+    due = {key: clock for key in graph.get_all_asset_keys() if (clock := OF_GROUP.get(graph.get(key).group_name or ""))}
+    records = instance.get_freshness_state_records(sorted(due))
+    return [
+        _freshness_state(clock.name, {key: record for key, record in records.items() if due[key] == clock})
+        for clock in dict.fromkeys(due.values())
+        if any(due[key] == clock for key in records)
+    ]
+
+
+def _freshness_state(name: str, records: Mapping[dg.AssetKey, FreshnessStateRecord]) -> CheckState:
+    late = sorted(key for key, record in records.items() if record.freshness_state == FreshnessState.FAIL)
+    text = (
+        f"Not there when they were due: {_named([key.to_user_string() for key in late])}. See whether the schedule and "
+        "the daemon are on, and how the last run has ended."
+    )
+    newest = max(record.updated_at.timestamp() for record in records.values())
+    return CheckState(name, passed=not late, text=text, evaluated_at=newest, titles=LATE)
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN_ASSETS]) + (f" and {len(names) - SHOWN_ASSETS} more" if names[SHOWN_ASSETS:] else "")

@@ -6,7 +6,7 @@ the limit the partition fails there; only then is the window replaced, in one tr
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -23,11 +23,12 @@ from exec_orchestration.defs.lanes import RESUMED_TAG, charge_of
 from exec_orchestration.defs.metadata import row_count
 from exec_orchestration.defs.partitions import DayWindow, days_of
 from exec_orchestration.defs.resources import ExecResource, WarehouseResource
+from exec_orchestration.defs.versions import Telling
 from exec_orchestration.errors import TooManyRejectedRows
 from exec_orchestration.tables.budget_queries import free_reservations, keep_estimate, last_day_cost, reserving_runs
 from exec_orchestration.tables.declare import PARTITION
 from exec_orchestration.tables.rows import Day, DayOf, Reading, RejectedRow, read_rows, rejected_row_values
-from exec_orchestration.tables.warehouse import Stage, Warehouse
+from exec_orchestration.tables.warehouse import Replaced, Stage, Warehouse
 
 Listing = Callable[[], Iterator[Item]]
 RangeListing = Callable[[datetime, datetime], Iterator[Item]]
@@ -63,6 +64,7 @@ class Load:
         client.pacer.charge = charge_of(context.run, table.name)
         free_what_died(context.instance, self._tables)
         self._told = client.traffic, time.monotonic()
+        self._telling = Telling(context, self.key)
 
     @property
     def days(self) -> list[DayWindow]:
@@ -142,19 +144,15 @@ class Load:
             "seconds": round(self._told[1] - began, 3),
         }
 
-    def tell(self, window: DayWindow | None, facts: dict[str, Any], *, rows: int) -> None:
-        """Attach the facts to the materialization; in a range each finished day is told at once.
-
-        So a run that fails on day 40 keeps days 1 to 39: Dagster itself tells of none before the step has ended.
-        """
+    def tell(self, window: DayWindow | None, facts: dict[str, Any], replaced: Replaced) -> None:
+        """Log what became of a partition and tell Dagster; in a range each finished day is told at once."""
         of = f" of {window.key}" if window else ""
-        self.context.log.info(f"{self.table.name}{of}: {rows} rows, {facts['requests']} requests")
-        if window is None:
-            self.context.add_asset_metadata(facts, asset_key=self.key)
-            return
-        self.context.add_asset_metadata(facts, asset_key=self.key, partition_key=window.key)
-        if len(self.context.partition_keys) > 1:
-            self.context.log_event(dg.AssetMaterialization(self.key, partition=window.key, metadata=facts))
+        self.context.log.info(f"{self.table.name}{of}: {replaced.rows} rows, {facts['requests']} requests")
+        self._telling.tell(window.key if window else None, replaced.version, facts)
+
+    def results(self, check_results: Sequence[dg.AssetCheckResult] = ()) -> Iterator[dg.MaterializeResult]:
+        """What an asset's body yields when everything is published."""
+        return self._telling.results(check_results)
 
 
 class Staging:
@@ -208,9 +206,9 @@ class Staging:
         """
         self.record_rejects(window)
         self.judge_rejects(_days(window), of=f" of {window.key}" if window else "")
-        rows = self.stage.replace(window.window if window else None)
-        facts = {**self._facts(window), **more, **row_count(rows, partitioned=window is not None)}
-        self._load.tell(window, facts, rows=rows)
+        replaced = self.stage.replace(window.window if window else None, version=self._load.run_id)
+        counts = {"rows_changed": replaced.changed, **row_count(replaced.rows, partitioned=window is not None)}
+        self._load.tell(window, {**self._facts(window), **more, **counts}, replaced)
 
     def record_rejects(self, window: DayWindow | None = None) -> None:
         """Put every row that does not fit on record, of whatever day; what an earlier load left there is replaced."""

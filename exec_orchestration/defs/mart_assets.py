@@ -25,19 +25,19 @@ Result = dg.MaterializeResult
 DailyQuery = Callable[[tuple[date, date]], sa.Select[Any]]
 
 
-@dg.asset(**described(tables.scenario_lift, kinds=KINDS), deps=["exec_participant_analytics"], pool=POOL)
+@dg.asset(**described(tables.scenario_lift, kinds=KINDS), pool=POOL)
 @told_plainly
 def scenario_lift(context: Context, warehouse: Tables) -> Result:
     return replace_days(context, warehouse, tables.scenario_lift, lift.scenario_lift)
 
 
-@dg.asset(**described(tables.rank_distribution, kinds=KINDS), deps=["exec_participant_analytics"], pool=POOL)
+@dg.asset(**described(tables.rank_distribution, kinds=KINDS), pool=POOL)
 @told_plainly
 def rank_distribution(context: Context, warehouse: Tables) -> Result:
     return replace_days(context, warehouse, tables.rank_distribution, ranks.rank_distribution)
 
 
-@dg.asset(**described(tables.skill_tiers, kinds=KINDS), deps=["exec_skill_proficiency"], pool=POOL)
+@dg.asset(**described(tables.skill_tiers, kinds=KINDS), pool=POOL)
 @told_plainly
 def skill_tiers(context: Context, warehouse: Tables) -> Result:
     return replace_days(context, warehouse, tables.skill_tiers, proficiency.skill_tiers)
@@ -45,7 +45,6 @@ def skill_tiers(context: Context, warehouse: Tables) -> Result:
 
 @dg.asset(
     **described(tables.assignment_completion, kinds=KINDS),
-    deps=["exec_assignments", "exec_assignment_history"],
     pool=POOL,
 )
 @told_plainly
@@ -53,7 +52,7 @@ def assignment_completion(context: Context, warehouse: Tables) -> Result:
     return replace_days(context, warehouse, tables.assignment_completion, completion.assignment_completion)
 
 
-@dg.asset(**described(tables.session_completion, kinds=KINDS), deps=["sparkwise_completions"], pool=POOL)
+@dg.asset(**described(tables.session_completion, kinds=KINDS), pool=POOL)
 @told_plainly
 def session_completion(context: Context, warehouse: Tables) -> Result:
     def query(days: tuple[date, date]) -> sa.Select[Any]:
@@ -64,7 +63,6 @@ def session_completion(context: Context, warehouse: Tables) -> Result:
 
 @dg.asset(
     **described(tables.learner_lift, kinds=KINDS),
-    deps=["exec_participant_analytics"],
     check_specs=[NO_MISSING_DAYS],
     pool=POOL,
 )
@@ -78,19 +76,8 @@ def learner_lift(context: Context, warehouse: Tables) -> Result:
     )
 
 
-OF_BOTH_VENDORS = (
-    "hr_roster",
-    "exec_members",
-    "exec_participant_analytics",
-    "exec_assignments",
-    "learner_lift",
-    "sparkwise_completions",
-)
-
-
 @dg.asset(
     **described(tables.learner_scorecard, kinds=KINDS),
-    deps=[*OF_BOTH_VENDORS, "exec_skill_proficiency", "sparkwise_users"],
     pool=POOL,
 )
 @told_plainly
@@ -102,7 +89,7 @@ def learner_scorecard(context: Context, warehouse: Tables) -> Result:
     )
 
 
-@dg.asset(**described(tables.department_scorecard, kinds=KINDS), deps=OF_BOTH_VENDORS, pool=POOL)
+@dg.asset(**described(tables.department_scorecard, kinds=KINDS), pool=POOL)
 @told_plainly
 def department_scorecard(context: Context, warehouse: Tables) -> Result:
     return replace_all(

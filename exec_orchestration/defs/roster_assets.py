@@ -43,14 +43,19 @@ def hr_roster(context: Context, config: RosterConfig, roster: Roster, warehouse:
     sheet = roster.sheet()
     accepted = examine(sheet, roster.mapping, last=last_reading(warehouse.tables), accept=config.accept)
     facts = keep_roster(warehouse.tables, accepted, source=sheet.name, run_id=context.run.run_id)
-    return dg.MaterializeResult(metadata=facts, check_results=[sync_checks.every_row_is_good(accepted)])
+    version = warehouse.tables.newest(hr.hr_roster.c.valid_from, hr.hr_roster.c.valid_to)
+    return dg.MaterializeResult(
+        metadata=facts,
+        data_version=dg.DataVersion(str(version)),
+        check_results=[sync_checks.every_row_is_good(accepted)],
+    )
 
 
 @dg.multi_asset(
     name="plan_and_send",
     specs=[
-        spec(sync.user_sync_plan, kinds=KINDS, deps=["hr_roster", "sparkwise_users"]),
-        spec(sync.user_sync_outcome, kinds=KINDS, deps=["user_sync_plan"]),
+        spec(sync.user_sync_plan, kinds=KINDS),
+        spec(sync.user_sync_outcome, kinds=KINDS),
     ],
     check_specs=[
         sync_checks.WITHIN_LIMITS,

@@ -1,5 +1,6 @@
 """Sparkwise's assets: each fetches one resource into the table of its name. Bodies only call rooms."""
 
+from collections.abc import Iterator
 from functools import partial
 
 import dagster as dg
@@ -15,13 +16,14 @@ POOL = "sparkwise_api"
 KINDS = {"python", "table"}
 
 Context = dg.AssetExecutionContext
+Results = Iterator[dg.MaterializeResult]
 Sparkwise = dg.ResourceParam[SparkwiseResource]
 Tables = dg.ResourceParam[WarehouseResource]
 
 
 @dg.asset(**described(tables.sparkwise_clusters, kinds=KINDS), pool=POOL)
 @told_plainly
-def sparkwise_clusters(context: Context, sparkwise: Sparkwise, warehouse: Tables) -> dg.MaterializeResult:
+def sparkwise_clusters(context: Context, sparkwise: Sparkwise, warehouse: Tables) -> Results:
     api = sparkwise.api
     load = Load(context, tables.sparkwise_clusters, warehouse, api.client)
     for day in load.days:
@@ -29,12 +31,12 @@ def sparkwise_clusters(context: Context, sparkwise: Sparkwise, warehouse: Tables
         with load.staging_day(day, requests=1) as staging:
             staging.read(partial(api.clusters, start=day.start, end=day.end), partition=Day(day.day))
             staging.publish(day)
-    return dg.MaterializeResult()
+    yield from load.results()
 
 
 @dg.asset(**described(tables.sparkwise_completions, kinds=KINDS), pool=POOL)
 @told_plainly
-def sparkwise_completions(context: Context, sparkwise: Sparkwise, warehouse: Tables) -> dg.MaterializeResult:
+def sparkwise_completions(context: Context, sparkwise: Sparkwise, warehouse: Tables) -> Results:
     api = sparkwise.api
     load = Load(context, tables.sparkwise_completions, warehouse, api.client)
     days = load.days
@@ -46,15 +48,15 @@ def sparkwise_completions(context: Context, sparkwise: Sparkwise, warehouse: Tab
         )
         for day in days:
             staging.publish(day)
-    return dg.MaterializeResult()
+    yield from load.results()
 
 
 # Listed after the roster was accepted: a roster that is refused costs no request.
 @dg.asset(**described(tables.sparkwise_users, kinds=KINDS), deps=["hr_roster"], pool=POOL)
 @told_plainly
-def sparkwise_users(context: Context, sparkwise: Sparkwise, warehouse: Tables) -> dg.MaterializeResult:
+def sparkwise_users(context: Context, sparkwise: Sparkwise, warehouse: Tables) -> Results:
     load = Load(context, tables.sparkwise_users, warehouse, sparkwise.api.client)
     with load.staging() as staging:
         staging.read(sparkwise.api.users)
         staging.publish()
-    return dg.MaterializeResult()
+    yield from load.results()
