@@ -10,7 +10,7 @@ import dagster as dg
 from dagster._core.definitions.declarative_automation.operators.boolean_operators import AndAutomationCondition
 
 from exec_orchestration.apis.budget import SCHEDULED
-from exec_orchestration.defs.lanes import LANE_TAG
+from exec_orchestration.defs.lanes import LANE_TAG, WITH_MARTS_TAG
 
 WHY_TAG = "exec_orchestration/why"
 FOLLOWING_GROUPS = ("analytics", "reports")
@@ -44,7 +44,7 @@ def _follow(*more: dg.AutomationCondition) -> AndAutomationCondition:
     not_passed = Condition.any_checks_match(Condition.check_failed() | Condition.in_progress(), blocking_only=True)
     return AndAutomationCondition(
         operands=[
-            changed.with_label("inputs_have_changed").since_last_handled(),
+            changed.with_label("inputs_have_changed").since(_handled()),
             ~Condition.any_deps_in_progress(),
             ~Condition.any_deps_match(not_passed).with_label("blocking_checks_have_not_passed"),
             ~Condition.in_progress(),
@@ -53,12 +53,25 @@ def _follow(*more: dg.AutomationCondition) -> AndAutomationCondition:
     )
 
 
+def _handled() -> dg.AutomationCondition:
+    """Asked for or brought up to date, unless an input has changed by itself since the last tick.
+
+    Within one tick Dagster does not tell which was first, and a change that came after the mart must not be lost:
+    rather is the mart computed once more.
+    """
+    with_marts = Condition.all_new_updates_have_run_tags(tag_keys={WITH_MARTS_TAG})
+    by_itself = Condition.any_deps_match(Condition.data_version_changed() & ~with_marts)
+    done = (Condition.newly_requested() | Condition.newly_updated()) & ~by_itself
+    labelled: dg.AutomationCondition = (done | Condition.initial_evaluation()).with_label("handled")
+    return labelled
+
+
 marts_follow_sensor = dg.AutomationConditionSensorDefinition(
     "marts_follow_sensor",
     target=dg.AssetSelection.groups(*FOLLOWING_GROUPS),
     default_status=dg.DefaultSensorStatus.STOPPED,
     minimum_interval_seconds=60,
-    run_tags={WHY_TAG: "inputs_have_changed", LANE_TAG: SCHEDULED},
+    run_tags={WHY_TAG: "inputs_have_changed", LANE_TAG: SCHEDULED, WITH_MARTS_TAG: "true"},
     description="Asks for the marts and the report when rows that they are made of have changed: the days that did, "
     "and what is made of all days once. What a run brings up to date itself is not asked for again. It sends no "
     "request to a vendor and loads nothing.",
