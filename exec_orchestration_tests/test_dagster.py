@@ -240,7 +240,7 @@ query ($tags: [ExecutionTag!]) {
 
 
 def test_what_was_loaded_is_followed_by_itself(ui: Ui) -> None:
-    """The daemon's marts_follow_sensor, which `make dev` turns on: marts of the loaded days, by few runs of marts only."""
+    """The daemon's marts_follow_sensor, which `make dev` turns on: marts of the loaded days, by few runs."""
     before = {asset: materialized(ui, asset) for asset in ("sparkwise_completions", "session_completion")}
     launch(ui, "sparkwise_completions", [f"2026-06-{day:02}" for day in range(1, 11)])
     ui.until(
