@@ -4,6 +4,7 @@ Dagster's own helper takes the file from what a decorator made of the function, 
 """
 
 import inspect
+import warnings
 
 import dagster as dg
 from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
@@ -11,7 +12,10 @@ from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunctio
 
 def with_code_references(*assets: dg.AssetsDefinition) -> list[dg.AssetsDefinition]:
     """The same assets, each with a link to its body."""
-    return [_with_reference(asset) for asset in assets]
+    with warnings.catch_warnings():
+        # Dagster says of each reference that it is in beta, at every start.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return [_with_reference(asset) for asset in assets]
 
 
 def _with_reference(asset: dg.AssetsDefinition) -> dg.AssetsDefinition:
