@@ -258,17 +258,32 @@ def test_the_roster_is_followed_by_the_scorecards(make_company: Any) -> None:
     assert follows.tick() == asked
 
 
+def planned(follows: Followed, name: str, day: str) -> dg.DagsterRun:
+    """A run of one day of an asset that is under way."""
+    job, key = defs.resolve_implicit_global_asset_job_def(), dg.AssetKey(name)
+    return follows.instance.create_run_for_job(
+        job.get_subset(asset_selection={key}), asset_selection=frozenset({key}), tags={PARTITION_NAME_TAG: day}
+    )
+
+
 def test_nothing_follows_while_an_input_is_loaded(follows: Followed) -> None:
     """A run that has not ended holds up what is made of its assets; then it is asked for once."""
     assert follows.run(RAW, first=DAY).success
-    job = defs.resolve_implicit_global_asset_job_def()
-    key = dg.AssetKey(RAW)
-    under_way = follows.instance.create_run_for_job(
-        job.get_subset(asset_selection={key}), asset_selection=frozenset({key}), tags={PARTITION_NAME_TAG: NEXT}
-    )
+    under_way = planned(follows, RAW, NEXT)
     assert follows.tick() == OF_THE_DAY
     follows.instance.report_run_canceled(under_way)
     assert follows.tick() == OF_ALL_DAYS
+    assert follows.tick() == {}
+
+
+def test_a_mart_that_is_being_computed_is_not_asked_for(follows: Followed) -> None:
+    """As in the middle of the schedule's run; where it ends without the mart, that is asked for after all."""
+    assert follows.run(RAW, first=DAY).success
+    under_way = planned(follows, "scenario_lift", DAY)
+    assert follows.tick() == {**OF_ALL_DAYS, "rank_distribution": {DAY}}
+    follows.instance.report_run_canceled(under_way)
+    assert follows.tick() == {"scenario_lift": {DAY}}
+    assert follows.tick() == {}
 
 
 MOOD: dict[str, bool] = {}
