@@ -17,6 +17,7 @@ from exec_orchestration.defs.budget_report import (
     standing,
 )
 from exec_orchestration.defs.failures import told_plainly
+from exec_orchestration.defs.metadata import report
 from exec_orchestration.defs.plots import in_markdown, stacked_bars
 from exec_orchestration.defs.resources import EXEC, SPARKWISE, ExecResource, SparkwiseResource, WarehouseResource
 
@@ -29,10 +30,12 @@ Tables = dg.ResourceParam[WarehouseResource]
 
 
 @dg.asset(
-    group_name="request_budget",
-    kinds={"sql", "report"},
-    description="Where the request budget stands: used, left, reserve, next opening; the last 30 days by lane and by "
-    "asset, and each backfill's spending beside its estimate. It reads api_requests and sends no request.",
+    **report(
+        "request_budget",
+        kinds={"sql", "report"},
+        description="Where the request budget stands: used, left, reserve, next opening; the last 30 days by lane and "
+        "by asset, and each backfill's spending beside its estimate. It reads api_requests and sends no request.",
+    ),
     pool=POOL,
 )
 @told_plainly

@@ -4,7 +4,7 @@ Dagster records a check's partition only for runs of one day, so each verdict is
 run then shows every day, and those that were judged before a failure keep their verdict.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -123,10 +123,14 @@ class Judge:
                     self.tell(day, [verdict])
             raise
 
-    def results(self, result: dg.MaterializeResult) -> Results:
+    def results(self, results: Iterable[dg.MaterializeResult]) -> Results:
         """What the step yields at its end. Raises ChecksFailed where something is wrong: nothing is built on it."""
-        yield result
+        yield from results
         yield from self.outputs()
+        self.conclude()
+
+    def conclude(self) -> None:
+        """Raise ChecksFailed where a partition is wrong."""
         if self._failed:
             shown = " | ".join(self._failed[:SHOWN_FAILURES])
             raise ChecksFailed(

@@ -27,19 +27,19 @@ Tables = dg.ResourceParam[WarehouseResource]
 DailyQuery = Callable[[tuple[date, date]], sa.Select[Any]]
 
 
-@dg.asset(**described(tables.scenario_lift, kinds=KINDS), deps=["exec_participant_analytics"], pool=POOL)
+@dg.asset(**described(tables.scenario_lift, kinds=KINDS), pool=POOL)
 @told_plainly
 def scenario_lift(context: Context, warehouse: Tables) -> Results:
     yield from replace_days(context, warehouse, tables.scenario_lift, lift.scenario_lift)
 
 
-@dg.asset(**described(tables.rank_distribution, kinds=KINDS), deps=["exec_participant_analytics"], pool=POOL)
+@dg.asset(**described(tables.rank_distribution, kinds=KINDS), pool=POOL)
 @told_plainly
 def rank_distribution(context: Context, warehouse: Tables) -> Results:
     yield from replace_days(context, warehouse, tables.rank_distribution, ranks.rank_distribution)
 
 
-@dg.asset(**described(tables.skill_tiers, kinds=KINDS), deps=["exec_skill_proficiency"], pool=POOL)
+@dg.asset(**described(tables.skill_tiers, kinds=KINDS), pool=POOL)
 @told_plainly
 def skill_tiers(context: Context, warehouse: Tables) -> Results:
     yield from replace_days(context, warehouse, tables.skill_tiers, proficiency.skill_tiers)
@@ -47,7 +47,6 @@ def skill_tiers(context: Context, warehouse: Tables) -> Results:
 
 @dg.asset(
     **described(tables.assignment_completion, kinds=KINDS),
-    deps=["exec_assignments", "exec_assignment_history"],
     pool=POOL,
 )
 @told_plainly
@@ -55,7 +54,7 @@ def assignment_completion(context: Context, warehouse: Tables) -> Results:
     yield from replace_days(context, warehouse, tables.assignment_completion, completion.assignment_completion)
 
 
-@dg.asset(**described(tables.session_completion, kinds=KINDS), deps=["sparkwise_completions"], pool=POOL)
+@dg.asset(**described(tables.session_completion, kinds=KINDS), pool=POOL)
 @told_plainly
 def session_completion(context: Context, warehouse: Tables) -> Results:
     def query(days: tuple[date, date]) -> sa.Select[Any]:
@@ -66,7 +65,6 @@ def session_completion(context: Context, warehouse: Tables) -> Results:
 
 @dg.asset(
     **described(tables.learner_lift, kinds=KINDS, checks=[NO_MISSING_DAYS]),
-    deps=["exec_participant_analytics"],
     pool=POOL,
 )
 @told_plainly
@@ -76,19 +74,8 @@ def learner_lift(context: Context, warehouse: Tables) -> Results:
     yield from replace_all(context, warehouse, tables.learner_lift, lift.learner_lift())
 
 
-OF_BOTH_VENDORS = (
-    "hr_roster",
-    "exec_members",
-    "exec_participant_analytics",
-    "exec_assignments",
-    "learner_lift",
-    "sparkwise_completions",
-)
-
-
 @dg.asset(
     **described(tables.learner_scorecard, kinds=KINDS),
-    deps=[*OF_BOTH_VENDORS, "exec_skill_proficiency", "sparkwise_users"],
     pool=POOL,
 )
 @told_plainly
@@ -101,7 +88,7 @@ def learner_scorecard(context: Context, warehouse: Tables) -> Results:
     )
 
 
-@dg.asset(**described(tables.department_scorecard, kinds=KINDS), deps=OF_BOTH_VENDORS, pool=POOL)
+@dg.asset(**described(tables.department_scorecard, kinds=KINDS), pool=POOL)
 @told_plainly
 def department_scorecard(context: Context, warehouse: Tables) -> Results:
     yield from replace_all(
@@ -123,7 +110,7 @@ def replace_all(context: Context, warehouse: WarehouseResource, table: sa.Table,
     }
     judge = Judge(context, table, warehouse.tables)
     judge.judge([None])
-    yield from judge.results(dg.MaterializeResult(metadata=facts))
+    yield from judge.results([dg.MaterializeResult(metadata=facts)])
 
 
 def seconds_since(began: float) -> dict[str, float]:
@@ -147,4 +134,4 @@ def replace_days(context: Context, warehouse: WarehouseResource, table: sa.Table
     context.add_asset_metadata(seconds_since(began))
     judge = Judge(context, table, warehouse.tables)
     judge.judge([day.day for day in days])
-    yield from judge.results(dg.MaterializeResult())
+    yield from judge.results([dg.MaterializeResult()])

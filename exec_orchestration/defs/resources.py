@@ -248,6 +248,14 @@ def partitions_start_and_zone() -> tuple[date, str]:
         return start.read({}), zone.read({}).key
 
 
+def asset_owners() -> tuple[str, ...]:
+    """Whom the UI names as owners; where the setting is malformed, its default, so that the code still loads."""
+    try:
+        return settings.ASSET_OWNERS.read(os.environ)
+    except BadSetting:
+        return settings.ASSET_OWNERS.read({})
+
+
 def roster_now() -> RosterResource:
     """HR's roster for a sensor, which looks at it at each tick."""
     return RosterResource(os.environ)

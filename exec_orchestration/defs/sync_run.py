@@ -33,6 +33,7 @@ from exec_orchestration.defs.user_sync import (
     tally,
     write_answers,
 )
+from exec_orchestration.defs.versions import materialization
 from exec_orchestration.errors import PlanRefused
 from exec_orchestration.roster.account import Account, Outcome
 from exec_orchestration.roster.apply import World, apply
@@ -124,9 +125,9 @@ class UserSync:
             staging.read(self.sparkwise.api.users)
             staging.record_rejects()
             staging.judge_rejects()
-            rows = staging.stage.replace(None)
-        facts = row_count(rows, partitioned=False)
-        self.context.log_event(dg.AssetMaterialization("sparkwise_users", metadata=dict(facts)))
+            replaced = staging.stage.replace(None, version=load.run_id)
+        facts = row_count(replaced.rows, partitioned=False)
+        self.context.log_event(materialization(load.key, None, replaced.version, facts))
 
     def differences(self, accounts: Sequence[Account], *, retry_refused: bool = False) -> list[Change]:
         """What has to change for Sparkwise to be as HR asks for."""

@@ -24,6 +24,7 @@ user_sync_plan = table(
     instant("carried_out_at", "When a sync of everybody had sent all that was not held; null until then."),
     text("run_id", "The Dagster run that made the plan.", required=True),
     group="user_sync",
+    inputs=("hr_roster", "sparkwise_users"),
 )
 
 user_sync_outcome = table(
@@ -45,4 +46,6 @@ user_sync_outcome = table(
     instant("answered_at", "When the result was known."),
     text("run_id", "The Dagster run that sent it.", required=True),
     group="user_sync",
+    source="Sparkwise's answers to upserts and deactivations",
+    inputs=("user_sync_plan",),
 )
