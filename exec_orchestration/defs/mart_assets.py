@@ -1,14 +1,16 @@
 """The marts' assets: each runs one query of `marts/` inside the warehouse and replaces the run's days by its result."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import sqlalchemy as sa
 
 from exec_orchestration.defs.checks import NO_MISSING_DAYS, missing_days
+from exec_orchestration.defs.drawn import Plots, drawn
 from exec_orchestration.defs.failures import told_plainly
+from exec_orchestration.defs.mart_plots import plots_of
 from exec_orchestration.defs.metadata import described, row_count
 from exec_orchestration.defs.partitions import days_of
 from exec_orchestration.defs.resources import WarehouseResource
@@ -73,7 +75,7 @@ def learner_lift(context: Context, warehouse: Tables) -> Result:
     rows = warehouse.tables.replace_window_by_query(tables.learner_lift, None, lift.learner_lift())
     loaded = context.instance.get_materialized_partitions(dg.AssetKey("exec_participant_analytics"))
     return dg.MaterializeResult(
-        metadata=row_count(rows, partitioned=False),
+        metadata={**row_count(rows, partitioned=False), **plots(context, warehouse, tables.learner_lift)},
         check_results=[missing_days([date.fromisoformat(key) for key in loaded])],
     )
 
@@ -96,6 +98,7 @@ OF_BOTH_VENDORS = (
 @told_plainly
 def learner_scorecard(context: Context, warehouse: Tables) -> Result:
     return replace_all(
+        context,
         warehouse,
         tables.learner_scorecard,
         people.learner_scorecard(completed_at_steps_pct=warehouse.completed_steps_pct),
@@ -106,20 +109,25 @@ def learner_scorecard(context: Context, warehouse: Tables) -> Result:
 @told_plainly
 def department_scorecard(context: Context, warehouse: Tables) -> Result:
     return replace_all(
+        context,
         warehouse,
         tables.department_scorecard,
         people.department_scorecard(completed_at_steps_pct=warehouse.completed_steps_pct),
     )
 
 
-def replace_all(warehouse: WarehouseResource, table: sa.Table, query: sa.Select[Any]) -> Result:
+def replace_all(context: Context, warehouse: WarehouseResource, table: sa.Table, query: sa.Select[Any]) -> Result:
     """Replace a mart without partitions as a whole."""
     rows = warehouse.tables.replace_window_by_query(table, None, query)
-    return dg.MaterializeResult(metadata=row_count(rows, partitioned=False))
+    facts = row_count(rows, partitioned=False)
+    return dg.MaterializeResult(metadata={**facts, **plots(context, warehouse, table)})
 
 
 def replace_days(context: Context, warehouse: WarehouseResource, table: sa.Table, query: DailyQuery) -> Result:
-    """Replace the run's days of a mart, all in one transaction, and tell Dagster the rows of each."""
+    """Replace the run's days of a mart, all in one transaction, and tell Dagster the rows of each.
+
+    The plots are drawn once, up to the last of the days, and stand with it.
+    """
     days = days_of(context, warehouse)
     window = Window(days[0].day, days[-1].day)
     warehouse.tables.replace_window_by_query(table, window, query((window.first, window.last)))
@@ -127,4 +135,11 @@ def replace_days(context: Context, warehouse: WarehouseResource, table: sa.Table
     for day in days:
         facts = row_count(rows.get(day.day, 0), partitioned=True)
         context.add_asset_metadata(facts, partition_key=day.key)
+    context.add_asset_metadata(plots(context, warehouse, table, until=days[-1].day), partition_key=days[-1].key)
     return dg.MaterializeResult()
+
+
+def plots(context: Context, warehouse: WarehouseResource, table: sa.Table, *, until: date | None = None) -> Plots:
+    """A mart's plots up to a day, which is yesterday where none is given."""
+    yesterday = datetime.now(UTC).astimezone(warehouse.zone).date() - timedelta(days=1)
+    return drawn(lambda: plots_of(table, warehouse.tables, until or yesterday), context.log)
