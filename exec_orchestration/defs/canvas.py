@@ -28,6 +28,8 @@ STYLE: dict[Any, Any] = {
     "axes.edgecolor": FRAME,
     "axes.facecolor": CARD,
     "axes.labelcolor": INK,
+    "figure.constrained_layout.h_pad": 0.08,
+    "figure.constrained_layout.w_pad": 0.1,
     "figure.facecolor": CARD,
     "font.family": ["DejaVu Sans", "sans-serif"],
     "font.sans-serif": ["DejaVu Sans"],

@@ -35,9 +35,9 @@ def plots_of(table: sa.Table, warehouse: Warehouse, until: date) -> Mapping[str,
 def lift_over_time(warehouse: Warehouse, until: date) -> str:
     """The average lift of each week."""
     weeks = _by_week(warehouse.read(trends.lift_by_week(until)))
-    ends, lift = _ends(until), "average_lift_points"
     if not weeks:
         return f"{NOTHING}: nobody practised in the twelve weeks up to {until}."
+    ends, lift = _ends(until, weeks), "average_lift_points"
     picture = lines(_labels(ends, weeks, "people"), {"average lift": _values(weeks, ends, lift)}, unit="points")
     told = [f"{_short(week)} {in_words(row[lift], 'points')} (n={row['people']})" for week, row in weeks.items()]
     note = (
@@ -77,9 +77,10 @@ def _rank_migration(found: RankMigration, title: str) -> str:
 
 def completion_by_cohort(warehouse: Warehouse, until: date) -> str:
     """How the assignments stand, by the week in which they were created."""
-    weeks, ends = _by_week(warehouse.read(trends.assignments_by_week(until))), _ends(until)
+    weeks = _by_week(warehouse.read(trends.assignments_by_week(until)))
     if not weeks:
         return f"{NOTHING}: no assignment was created in the twelve weeks up to {until}."
+    ends = _ends(until, weeks)
     series = {name.replace("_", " "): _values(weeks, ends, name, missing=0) for name in trends.STATUSES}
     used = {name: values for name, values in series.items() if name != "other status" or any(values)}
     picture = stacked_bars([_short(end) for end in ends], used, unit="assignments")
@@ -94,10 +95,10 @@ def completion_by_cohort(warehouse: Warehouse, until: date) -> str:
 
 def sessions_over_time(warehouse: Warehouse, until: date) -> str:
     """Which share of the sessions' participations were attended, and completed."""
-    weeks, ends = _by_week(warehouse.read(trends.sessions_by_week(until))), _ends(until)
+    weeks = _by_week(warehouse.read(trends.sessions_by_week(until)))
     if not weeks:
         return f"{NOTHING}: no session took place in the twelve weeks up to {until}."
-    names = ("attended", "completed")
+    ends, names = _ends(until, weeks), ("attended", "completed")
     rates = {week: {name: row[name] / row["participants"] for name in names} for week, row in weeks.items()}
     series = {name: _values(rates, ends, name) for name in names}
     picture = lines(_labels(ends, weeks, "participants"), series, unit="share")
@@ -122,7 +123,10 @@ def tiers_over_time(warehouse: Warehouse, until: date) -> str:
     }
     if not shares:
         return f"{NOTHING}: no proficiency is loaded of the twelve weeks up to {until}."
-    ends, tiers = _ends(until), [*TIERS, *sorted({tier for found in shares.values() for tier in found} - set(TIERS))]
+    ends, tiers = (
+        _ends(until, shares),
+        [*TIERS, *sorted({each for found in shares.values() for each in found} - {*TIERS})],
+    )
     series = {tier.replace("_", " "): _values(shares, ends, tier, missing=0) for tier in tiers}
     totals = {week: {"learners": count} for week, count in counted.items()}
     picture = stacked_shares(_labels(ends, totals, "learners"), series)
@@ -185,12 +189,13 @@ def _shown(picture: str, title: str, told: Sequence[str], note: str) -> str:
     return f"{in_markdown(picture, title=title, alt=alt)}\n\n{note}"
 
 
-def _ends(until: date) -> list[date]:
-    return [last for _, last in weeks_until(until)]
+def _ends(until: date, weeks: Mapping[date, Any]) -> list[date]:
+    """The last days of the weeks, from the first one with data on."""
+    return [last for _, last in weeks_until(until) if last >= min(weeks)]
 
 
 def _by_week(rows: Sequence[sa.Row[Any]]) -> dict[date, Mapping[str, Any]]:
-    """The rows by their weeks, earliest first; sums are whole numbers on every database."""
+    """The rows by their weeks, earliest first."""
     return {row.week: row._asdict() for row in sorted(rows, key=lambda row: row.week)}
 
 

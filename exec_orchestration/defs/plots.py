@@ -41,7 +41,8 @@ def stacked_bars(labels: Sequence[str], series: Series, *, unit: str) -> str:
         totals = _stack(axes, labels, series, COLOURS)
         if len(labels) <= MOST_TICKS:
             for at, total in enumerate(totals):
-                axes.annotate(in_words(total, unit), (at, total), (0, 2), textcoords="offset points", ha="center")
+                if total:
+                    _beside(axes, (at, total), in_words(total, unit), above=True)
         axes.set_ylim(0, max([*totals, 1]) * 1.12)
         legend(figure, [axes])
         return svg(figure)
@@ -70,12 +71,10 @@ def lines(labels: Sequence[str], series: Series, *, unit: str) -> str:
         for number, (name, values) in enumerate(series.items()):
             known = [math.nan if value is None else value for value in values]
             axes.plot(known, label=readable(name), linewidth=2, color=LINE_COLOURS[number], marker="os^"[number])
-            # The first line's values stand above it and the others' below, out of each other's way.
-            offset, side = ((0, 6), "bottom") if number == 0 else ((0, -6), "top")
             for at, value in enumerate(values):
                 if value is not None:
-                    words = in_words(value, unit)
-                    axes.annotate(words, (at, value), offset, textcoords="offset points", ha="center", va=side)
+                    # The first line's values stand above it and the others' below, out of each other's way.
+                    _beside(axes, (at, value), in_words(value, unit), above=number == 0)
         axes.margins(y=0.25)
         if unit == "share":
             in_percent(axes.yaxis, highest=1.15)
@@ -130,7 +129,9 @@ def in_words(value: float | None, unit: str) -> str:
     """A value as a plot shows it."""
     if value is None:
         return "no figure"
-    return f"{value:.0%}" if unit == "share" else f"{value:,.1f}" if unit == "points" else f"{value:,.0f}"
+    return (
+        f"{value:.0%}" if unit == "share" else f"{round(value, 1) + 0.0:,.1f}" if unit == "points" else f"{value:,.0f}"
+    )
 
 
 def _stack(axes: "Axes", labels: Sequence[str], series: Series, colours: Sequence[str]) -> list[float]:
@@ -180,6 +181,13 @@ def _cell(axes: "Axes", place: tuple[int, int], count: int, *, share: float | No
     colour = between(CARD, COLOURS[0], share or 0)
     axes.add_patch(Rectangle((place[0] - 0.5, place[1] - 0.5), 1, 1, facecolor=colour, edgecolor=FRAME, linewidth=0.8))
     _centred(axes, place, f"{count:,}" + (f" · {share:.0%}" if count and share else ""), on=colour)
+
+
+def _beside(axes: "Axes", place: tuple[float, float], words: str, *, above: bool) -> None:
+    """A value above or below its place, on a piece of the card, so that no line runs through it."""
+    offset, side = ((0, 5), "bottom") if above else ((0, -5), "top")
+    ground = {"facecolor": CARD, "edgecolor": "none", "pad": 0.4}
+    axes.annotate(words, place, offset, textcoords="offset points", ha="center", va=side, bbox=ground)
 
 
 def _centred(axes: "Axes", place: tuple[float, float], words: str, *, on: str) -> None:
