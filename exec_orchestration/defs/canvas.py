@@ -11,7 +11,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from exec_orchestration.defs.palette import CARD, FRAME, GRID, INK
 
@@ -66,7 +66,7 @@ def axes_over(figure: "Figure", labels: Sequence[str], *, unit: str) -> "Axes":
     # The last place always has its label: it is the day that people look for.
     places = range((len(labels) - 1) % step, len(labels), step)
     axes.set_xticks(places, ["\n".join(map(readable, labels[at].split("\n"))) for at in places])
-    axes.set(xlim=(-0.6, len(labels) - 0.4), ylabel=unit)
+    axes.set(xlim=(-0.6, len(labels) - 0.4), ylabel=readable(unit))
     axes.grid(axis="y", color=GRID, linewidth=0.8)
     quiet_frame(axes)
     return axes
@@ -79,12 +79,9 @@ def quiet_frame(axes: "Axes") -> None:
     axes.tick_params(length=0)
 
 
-def in_percent(axis: "object", *, highest: float) -> None:
-    """An axis (x or y) of shares from 0 to 1, as percent, with some room up to `highest`."""
-    from matplotlib.axis import Axis, XAxis
-
-    assert isinstance(axis, Axis)
-    limit = axis.axes.set_xlim if isinstance(axis, XAxis) else axis.axes.set_ylim
+def in_percent(axes: "Axes", along: Literal["x", "y"], *, highest: float) -> None:
+    """One of the axes as one of shares from 0 to 1, in percent, with some room up to `highest`."""
+    limit, axis = (axes.set_xlim, axes.xaxis) if along == "x" else (axes.set_ylim, axes.yaxis)
     limit(0, highest)
     axis.set_ticks([0, 0.25, 0.5, 0.75, 1])
     axis.set_major_formatter(lambda value, _: f"{value:.0%}")

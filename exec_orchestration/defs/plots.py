@@ -59,7 +59,7 @@ def stacked_shares(labels: Sequence[str], series: Series) -> str:
                 if (value or 0) >= READABLE_SHARE:
                     _centred(axes, (at, base[at] + (value or 0) / 2), f"{value:.0%}", on=SCALE[number % len(SCALE)])
                 base[at] += value or 0
-        in_percent(axes.yaxis, highest=1)
+        in_percent(axes, "y", highest=1)
         legend(figure, [axes])
         return svg(figure)
 
@@ -77,7 +77,7 @@ def lines(labels: Sequence[str], series: Series, *, unit: str) -> str:
                     _beside(axes, (at, value), in_words(value, unit), above=number == 0)
         axes.margins(y=0.25)
         if unit == "share":
-            in_percent(axes.yaxis, highest=1.15)
+            in_percent(axes, "y", highest=1.15)
         legend(figure, [axes])
         return svg(figure)
 
@@ -170,16 +170,18 @@ def _rows(axes: "Axes", series: Series, colours: Sequence[str], *, unit: str) ->
     axes.grid(axis="x", color=GRID, linewidth=0.8)
     axes.set_xlabel(unit)
     if unit == "share":
-        in_percent(axes.xaxis, highest=1.25)
+        in_percent(axes, "x", highest=1.25)
     quiet_frame(axes)
 
 
 def _cell(axes: "Axes", place: tuple[int, int], count: int, *, share: float | None) -> None:
     """One cell of a matrix, the darker the larger its share of the row."""
-    from matplotlib.patches import Rectangle
-
-    colour = between(CARD, COLOURS[0], share or 0)
-    axes.add_patch(Rectangle((place[0] - 0.5, place[1] - 0.5), 1, 1, facecolor=colour, edgecolor=FRAME, linewidth=0.8))
+    colour, (column, row) = between(CARD, COLOURS[0], share or 0), place
+    across, down = (
+        (column - 0.5, column + 0.5, column + 0.5, column - 0.5),
+        (row - 0.5, row - 0.5, row + 0.5, row + 0.5),
+    )
+    axes.fill(across, down, facecolor=colour, edgecolor=FRAME, linewidth=0.8)
     _centred(axes, place, f"{count:,}" + (f" · {share:.0%}" if count and share else ""), on=colour)
 
 
