@@ -12,6 +12,7 @@ import dagster as dg
 
 from exec_orchestration.apis.exec_com import is_system_user
 from exec_orchestration.apis.paging import Item
+from exec_orchestration.defs import summary_check
 from exec_orchestration.defs.checks import BEFORE_START, rows_before_start
 from exec_orchestration.defs.failures import told_plainly
 from exec_orchestration.defs.judging import Judge, Results
@@ -83,7 +84,7 @@ def exec_participant_analytics(context: Context, exec_com: Exec, warehouse: Tabl
         remember=lambda strategy: context.instance.add_run_tags(context.run.run_id, {STRATEGY_TAG: strategy}),
         archived=sum(bool(scenario["archived"]) for scenario in exec_com.scenarios),
         newest_first=load.goes_on,
-        expect=load.expect,
+        expect=lambda requests, basis: load.expect(requests + summary_check.REQUESTS, basis),
         cost_of_a_day=load.cost_of_a_day,
     )
     with load.judge.failures([day.day for day in load.days]):

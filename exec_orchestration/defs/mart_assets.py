@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import sqlalchemy as sa
 
 from exec_orchestration.defs.checks import NO_MISSING_DAYS, missing_days
+from exec_orchestration.defs.drawn import Plots, drawn
 from exec_orchestration.defs.failures import told_plainly
 from exec_orchestration.defs.judging import Judge, Results
+from exec_orchestration.defs.mart_plots import plots_of
 from exec_orchestration.defs.metadata import described, row_count, window_told
 from exec_orchestration.defs.partitions import days_of
 from exec_orchestration.defs.previews import preview
@@ -107,6 +109,7 @@ def replace_all(context: Context, warehouse: WarehouseResource, table: sa.Table,
         **row_count(rows, partitioned=False),
         **seconds_since(began),
         "preview": preview(warehouse.tables, table, None),
+        **plots(context, warehouse, table),
     }
     judge = Judge(context, table, warehouse.tables)
     judge.judge([None])
@@ -119,7 +122,10 @@ def seconds_since(began: float) -> dict[str, float]:
 
 
 def replace_days(context: Context, warehouse: WarehouseResource, table: sa.Table, query: DailyQuery) -> Results:
-    """Replace the run's days of a mart, all in one transaction, and tell Dagster the rows of each."""
+    """Replace the run's days of a mart, all in one transaction, and tell Dagster the rows of each.
+
+    The plots are drawn once, up to the last of the days, and stand with it.
+    """
     days, began = days_of(context, warehouse), time.monotonic()
     window = Window(days[0].day, days[-1].day)
     warehouse.tables.replace_window_by_query(table, window, query((window.first, window.last)))
@@ -132,6 +138,13 @@ def replace_days(context: Context, warehouse: WarehouseResource, table: sa.Table
         }
         context.add_asset_metadata(facts, partition_key=day.key)
     context.add_asset_metadata(seconds_since(began))
+    context.add_asset_metadata(plots(context, warehouse, table, until=days[-1].day), partition_key=days[-1].key)
     judge = Judge(context, table, warehouse.tables)
     judge.judge([day.day for day in days])
     yield from judge.results([dg.MaterializeResult()])
+
+
+def plots(context: Context, warehouse: WarehouseResource, table: sa.Table, *, until: date | None = None) -> Plots:
+    """A mart's plots up to a day, which is yesterday where none is given."""
+    yesterday = datetime.now(UTC).astimezone(warehouse.zone).date() - timedelta(days=1)
+    return drawn(lambda: plots_of(table, warehouse.tables, until or yesterday), context.log)

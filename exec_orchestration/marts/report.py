@@ -80,7 +80,11 @@ def lift_by_scenario(days: Days) -> Query:
 
 def rank_migration(days: Days) -> Query:
     """One row per first and best rank that occur together: how many learners, one for each scenario."""
-    lifts = learner_lift(days).cte("lifts")
+    return rank_migration_of(learner_lift(days).cte("lifts"))
+
+
+def rank_migration_of(lifts: sa.FromClause) -> Query:
+    """The same of lifts that are there already."""
     ranks = (lifts.c.first_rank, lifts.c.best_rank)
     has_both = sa.and_(*(rank.is_not(None) for rank in ranks))
     return sa.select(*ranks, sa.func.count().label("learners")).where(has_both).group_by(*ranks)
