@@ -13,8 +13,7 @@ from functools import cached_property
 import dagster as dg
 
 from exec_orchestration.apis.budget import Quota
-from exec_orchestration.apis.estimate import pages
-from exec_orchestration.apis.exec_com import ExecApi, ids_of
+from exec_orchestration.apis.exec_com import ExecApi, ids_of, pages
 from exec_orchestration.apis.http import JsonClient, Transport
 from exec_orchestration.apis.paging import Item, read_settled
 from exec_orchestration.apis.sparkwise import Operations, SparkwiseApi
