@@ -240,8 +240,17 @@ def test_a_change_that_comes_after_the_mart_is_followed_at_the_next_tick(follows
 
 def test_the_history_does_not_ask_for_every_day(follows: Followed) -> None:
     """A table without days is an input of a daily mart; its change asks for no day by itself."""
-    assert follows.run("exec_assignments", "exec_assignment_history", first=DAY).success
-    assert follows.tick()["assignment_completion"] == {DAY}
+    both = ("exec_assignments", "exec_assignment_history")
+    assert follows.run(*both, first=DAY, last=NEXT).success
+    asked = follows.tick()
+    assert asked["assignment_completion"] == {DAY, NEXT}
+    follows.carry_out(asked)
+    assert follows.tick() == {}
+    states = len(follows.house.rows("exec_assignment_history"))
+    follows.house.sandbox.fault("/scenarios/assignments", set_field={"status": "did_not_pass"})
+    assert follows.run(*both, first=DAY).success
+    assert len(follows.house.rows("exec_assignment_history")) > states
+    assert follows.tick().get("assignment_completion", set()) <= {DAY}
 
 
 def test_the_roster_is_followed_by_the_scorecards(make_company: Any) -> None:
