@@ -174,7 +174,7 @@ def step(request: pytest.FixtureRequest, watch: Watch) -> Step:
         old.unlink()
 
     def take(said: str) -> None:
-        watch.page.screenshot(path=SHOTS / f"{name}-{next(numbers):02}-{as_file(said)}.png")
+        watch.page.screenshot(animations="disabled", path=SHOTS / f"{name}-{next(numbers):02}-{as_file(said)}.png")
         watch.no_secrets()
 
     return take
