@@ -59,17 +59,18 @@ def request_budget(context: Context, exec_com: Exec, sparkwise: Sparkwise, wareh
 def standing_facts(stands: Standing) -> Mapping[str, Any]:
     """A vendor's standing as metadata; numbers are numbers, so that Dagster plots them over time."""
     facts: dict[str, Any] = {f"{stands.api}_used": stands.used}
-    if stands.per_day:
-        opens = dg.MetadataValue.timestamp(stands.opens_at) if stands.opens_at else "open"
-        facts |= {
-            f"{stands.api}_left": stands.left,
-            f"{stands.api}_left_for_backfills": stands.left_for_backfills,
-            f"{stands.api}_set_aside": stands.set_aside,
-            f"{stands.api}_limit_per_day": stands.per_day,
-            f"{stands.api}_reserve": stands.reserve,
-            f"{stands.api}_next_opening": opens,
-        }
-    return facts
+    if not stands.per_day:
+        return {**facts, f"{stands.api}_limit_per_day": "no limit"}
+    opens = dg.MetadataValue.timestamp(stands.opens_at) if stands.opens_at else "open"
+    return {
+        **facts,
+        f"{stands.api}_left": stands.left,
+        f"{stands.api}_left_for_backfills": stands.left_for_backfills,
+        f"{stands.api}_set_aside": stands.set_aside,
+        f"{stands.api}_limit_per_day": stands.per_day,
+        f"{stands.api}_reserve": stands.reserve,
+        f"{stands.api}_next_opening": opens,
+    }
 
 
 def last_days(spent: Sequence[Spending], *, now: datetime) -> str:

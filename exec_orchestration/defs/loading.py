@@ -120,7 +120,7 @@ class Load:
     def staging(self, *days: DayWindow) -> Iterator[Staging]:
         """A stage for the rows of these days, or for those of the whole table."""
         with self.judge.failures([day.day for day in days] or [None]), self._tables.stage(self.table) as stage:
-            yield Staging(self, stage)
+            yield Staging(self, stage, days=len(days))
 
     def results(self) -> Results:
         """What the step yields at its end. Raises ChecksFailed where something is wrong with what it has loaded."""

@@ -60,7 +60,7 @@ def row_count(rows: int, *, partitioned: bool) -> Mapping[str, int]:
 
 def window_told(day: DayWindow) -> Mapping[str, str]:
     """The instants that a partition reaches from and to, its end not included."""
-    return {"window": f"{day.start.isoformat()} to {day.end.isoformat()}"}
+    return {"window": f"{day.start:%Y-%m-%d %H:%M} to {day.end:%Y-%m-%d %H:%M} UTC"}
 
 
 def _is_whole_key(column: sa.Column[Any]) -> bool:

@@ -33,9 +33,10 @@ SHOWN_FLAGS = 20
 class Staging:
     """A stage, and what was read into it listing by listing. Made by `Load.staging`."""
 
-    def __init__(self, load: "Load", stage: Stage) -> None:
+    def __init__(self, load: "Load", stage: Stage, *, days: int) -> None:
         self.stage = stage
         self._load = load
+        self._days = days
         self._limit = load.warehouse.max_rejected_rows
         self._readings: list[Reading] = []
         self._recorded = False
@@ -127,8 +128,11 @@ class Staging:
             **(window_told(window) if window else {}),
             **self._load.spent(),
             "rejected_rows": self.count_rejects(_days(window)),
-            "left_out_system_users": sum(reading.left_out for reading in self._readings),
-            "flagged": dg.MetadataValue.json(dict(flags.most_common(SHOWN_FLAGS))),
+            **(
+                {"left_out_system_users": sum(each.left_out for each in self._readings)} if self._load.leave_out else {}
+            ),
+            "flagged": dg.MetadataValue.json(dict(flags.most_common(SHOWN_FLAGS))) if flags else "nothing",
+            **({"read_together": f"{self._days} days; the first of them tells the requests"} if self._days > 1 else {}),
         }
 
     def _rejects(self) -> list[RejectedRow]:

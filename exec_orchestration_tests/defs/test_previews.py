@@ -15,9 +15,17 @@ def test_every_day_of_a_range_tells_its_own_facts(house: House) -> None:
     one, two = (house.metadata("exec_skill_proficiency", day) for day in ("2026-01-19", "2026-01-20"))
     told = {"dagster/partition_row_count", "pages", "requests", "retries", "seconds", "seconds_waited", "rejected_rows"}
     assert told | {"flagged", "window", "quota_left", "preview"} <= one.keys()
-    assert one["window"] == "2026-01-19T00:00:00+00:00 to 2026-01-20T00:00:00+00:00"
+    assert one["window"] == "2026-01-19 00:00 to 2026-01-20 00:00 UTC"
     assert one["quota_left"] - two["quota_left"] == two["requests"] == two["pages"]
     assert one["preview"] != two["preview"]
+
+
+def test_days_that_one_listing_serves_say_so(house: House) -> None:
+    """Only the first of them tells requests, and 0 of the others would mislead."""
+    assert house.run("exec_sessions", first="2026-01-19", last="2026-01-21").success
+    told = [house.metadata("exec_sessions", f"2026-01-{day}") for day in (19, 20, 21)]
+    assert [each["read_together"] for each in told] == ["3 days; the first of them tells the requests"] * 3
+    assert [bool(each["requests"]) for each in told] == [True, False, False]
 
 
 def test_a_preview_is_a_table_of_five_rows(house: House) -> None:
