@@ -124,13 +124,12 @@ class Staging:
     def _facts(self, window: DayWindow | None) -> dict[str, Any]:
         """What the UI shows of this materialization."""
         flags = sum((reading.flags for reading in self._readings), Counter[str]())
+        left_out = sum(reading.left_out for reading in self._readings)
         return {
             **(window_told(window) if window else {}),
             **self._load.spent(),
             "rejected_rows": self.count_rejects(_days(window)),
-            **(
-                {"left_out_system_users": sum(each.left_out for each in self._readings)} if self._load.leave_out else {}
-            ),
+            **({"left_out_system_users": left_out} if self._load.leave_out else {}),
             "flagged": dg.MetadataValue.json(dict(flags.most_common(SHOWN_FLAGS))) if flags else "nothing",
             **({"read_together": f"{self._days} days; the first of them tells the requests"} if self._days > 1 else {}),
         }
