@@ -223,9 +223,12 @@ class Stage:
         return self.execute(self.table, *before, self.table.insert().from_select(names, rows))[-1]
 
     def _delete_moved(self, window: Window) -> sa.Delete:
+        # Only the keys that stand in both are gathered: for SQLite, gathering all that are staged takes longer.
         (key,) = self.table.primary_key.columns
-        staged_keys = sa.select(self.staged.c[key.name]).where(window.holds(self.staged.c[PARTITION]))
-        return self.table.delete().where(key.in_(staged_keys))
+        standing = self.table.alias("standing").c[key.name]
+        both = self.staged.join(standing.table, standing == self.staged.c[key.name])
+        moved = sa.select(standing).select_from(both).where(window.holds(self.staged.c[PARTITION]))
+        return self.table.delete().where(key.in_(moved))
 
     def drop(self) -> None:
         """Remove the stage; a broken connection has taken it along already."""
