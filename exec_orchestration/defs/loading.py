@@ -24,7 +24,7 @@ from exec_orchestration.defs.lanes import RESUMED_TAG, charge_of, free_what_died
 from exec_orchestration.defs.metadata import row_count
 from exec_orchestration.defs.partitions import DayWindow, days_of
 from exec_orchestration.defs.resources import ExecResource, WarehouseResource
-from exec_orchestration.errors import TooManyRejectedRows
+from exec_orchestration.errors import TooManyRejectedRows, without_e_mails
 from exec_orchestration.tables.budget_queries import keep_estimate, last_day_cost
 from exec_orchestration.tables.declare import PARTITION
 from exec_orchestration.tables.rows import Day, DayOf, Reading, RejectedRow, read_rows, rejected_row_values
@@ -255,7 +255,7 @@ class Staging:
             **self._load.spent(),
             "rejected_rows": self.count_rejects(_days(window)),
             "left_out_system_users": sum(reading.left_out for reading in self._readings),
-            "flagged": dg.MetadataValue.json(dict(flags.most_common(SHOWN_FLAGS))),
+            "flagged": dg.MetadataValue.json({without_e_mails(each): n for each, n in flags.most_common(SHOWN_FLAGS)}),
         }
 
     def _rejects(self) -> list[RejectedRow]:
