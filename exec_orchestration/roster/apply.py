@@ -13,6 +13,7 @@ from datetime import datetime
 from exec_orchestration.errors import KeyRefused, RateLimited, Refused, SyncStopped, UnknownResource, VendorError
 from exec_orchestration.roster.account import Journal, Outcome, Reply, Vendor
 from exec_orchestration.roster.diff import DEACTIVATE, Change
+from exec_orchestration.roster.discretion import discreet, names_in
 from exec_orchestration.roster.plan import Plan
 
 CANARY_SIZE = 5
@@ -187,6 +188,8 @@ class _Sender:
     def _stopped(self, why: str) -> SyncStopped:
         done = sum(outcome.result == APPLIED for outcome in self.outcomes.values())
         waiting = len(self.plan.sendable) - len(self.outcomes)
+        tried = [each for each in self.plan.sendable if each.employee_id in self.outcomes]
+        why = discreet(why, [name for each in tried for name in names_in(each.changes, each.account)])
         return SyncStopped(
             f"The sync stopped at {done} of {len(self.plan.sendable)} changes; {waiting} were not sent: {why} "
             "What was answered is in user_sync_outcome. Mend the cause, then run user_sync again: it looks at "

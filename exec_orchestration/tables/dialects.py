@@ -105,7 +105,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def cause_of(error: BaseException) -> str:
-    """The first line of the driver's own error, below which rows are quoted; of a value that does not fit, its class."""
+    """The first line of the driver's error, below which rows are quoted; of a value that does not fit, its class."""
     cause = getattr(error, "orig", None) or error
     is_about_a_value = any(each.__name__ == "DataError" for each in type(cause).__mro__)
     return type(cause).__name__ if is_about_a_value else str(cause).strip().partition("\n")[0]
