@@ -133,11 +133,16 @@ class _Sender:
             self._answered([self._outcome_of(change, reply) for change in batch])
 
     def _ask(self, batch: Sequence[Change]) -> Reply:
-        if _is_leaving(batch[0]):
-            return self.world.vendor.deactivate([change.employee_id for change in batch])
-        return self.world.vendor.upsert(
-            [{**(change.account or {}), "remote_id": change.employee_id} for change in batch]
-        )
+        try:
+            if _is_leaving(batch[0]):
+                return self.world.vendor.deactivate([change.employee_id for change in batch])
+            return self.world.vendor.upsert(
+                [{**(change.account or {}), "remote_id": change.employee_id} for change in batch]
+            )
+        except VendorError as error:
+            # Sparkwise's words may name those whom it was asked to write; this error is kept with all that it causes.
+            error.args = (_discreet(str(error), batch),)
+            raise
 
     def _split(self, batch: Sequence[Change], error: Refused) -> None:
         """Send the halves of a batch that was refused as a whole, as long as that leads anywhere."""
@@ -183,15 +188,18 @@ class _Sender:
         self.outcomes.update({each.employee_id: each for each in stamped})
 
     def _last_error(self, batch: Sequence[Change]) -> str:
-        return next(error for change in batch if (error := self.outcomes[change.employee_id].error))
+        return _discreet(next(error for each in batch if (error := self.outcomes[each.employee_id].error)), batch)
 
     def _stopped(self, why: str) -> SyncStopped:
         done = sum(outcome.result == APPLIED for outcome in self.outcomes.values())
         waiting = len(self.plan.sendable) - len(self.outcomes)
-        tried = [each for each in self.plan.sendable if each.employee_id in self.outcomes]
-        why = discreet(why, [name for each in tried for name in names_in(each.changes, each.account)])
         return SyncStopped(
             f"The sync stopped at {done} of {len(self.plan.sendable)} changes; {waiting} were not sent: {why} "
             "What was answered is in user_sync_outcome. Mend the cause, then run user_sync again: it looks at "
             "Sparkwise anew and sends only what is still missing."
         )
+
+
+def _discreet(text: str, batch: Sequence[Change]) -> str:
+    """What Sparkwise has said of a batch, without the names in it."""
+    return discreet(text, [name for change in batch for name in names_in(change.changes, change.account)])
