@@ -72,7 +72,7 @@ def explained(run: UserSync, employee_id: str) -> tuple[str, Plan]:
         change=mine[0] if mine else None,
         waits=employee_id in everybody.held_ids,
         outcomes=outcomes_for(run.tables, employee_id),
-        names=run.roster.shows_personal_data,
+        names=run.names,
     )
     alone = run.plan_of(mine, accounts, limits=run.roster.limits)
     return told, replace(alone, held=tuple(held for held in everybody.held if employee_id in held.employee_ids))
@@ -86,7 +86,7 @@ def sync_alone(run: UserSync, plan: Plan) -> None:
     outcomes = run.carry_out(plan)
     known = [name for change in plan.changes for name in names_in(change.changes, change.account)]
     for outcome in outcomes:
-        said = discreet(outcome.error or "done", known, names=run.roster.shows_personal_data)
+        said = discreet(outcome.error or "done", known, names=run.names)
         run.context.log.info(f"{outcome.employee_id}: {outcome.action} is {outcome.result} ({said})")
     if not outcomes:
         run.context.log.info("There was nothing to send.")

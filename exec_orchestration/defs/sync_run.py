@@ -73,6 +73,7 @@ class UserSync:
         self.roster = roster
         self.warehouse = warehouse
         self.tables = warehouse.tables
+        self.names = roster.shows_personal_data
         self.run_id = context.run.run_id
         sparkwise.api.client.pacer.charge = charge_of(context.run, "user_sync_outcome")
         self.requests = sparkwise.api.client.traffic.requests
@@ -161,7 +162,6 @@ class UserSync:
 
     def planned(self, plan: Plan, *, approval: str | None) -> dg.MaterializeResult:
         """The plan, as the UI and the log show it."""
-        names = self.roster.shows_personal_data
         within_limits = sync_checks.within_limits(plan, approval=approval)
         if approval:
             self.context.log.warning(within_limits.description)
@@ -170,14 +170,14 @@ class UserSync:
             "waiting": len(plan.held_ids),
             "managed_accounts": plan.managed,
             "plan_id": plan.plan_id,
-            "plan": dg.MetadataValue.md(plan_in_words(plan, approval=approval, names=names)),
+            "plan": dg.MetadataValue.md(plan_in_words(plan, approval=approval, names=self.names)),
             **({"approve_with": approval, "plan_fingerprint": plan.fingerprint} if approval else {}),
         }
         self.context.log.info(f"Plan {plan.plan_id}: {plan.counts}, {len(plan.held_ids)} waiting")
         return dg.MaterializeResult(
             asset_key="user_sync_plan",
             metadata=facts,
-            check_results=[within_limits, sync_checks.nobody_is_blocked(plan, names=names)],
+            check_results=[within_limits, sync_checks.nobody_is_blocked(plan, names=self.names)],
         )
 
     def carry_out(self, plan: Plan) -> list[Outcome]:
@@ -211,7 +211,6 @@ class UserSync:
 
     def carried_out(self, plan: Plan, outcomes: Sequence[Outcome]) -> dg.MaterializeResult:
         """What became of the plan, and what Sparkwise still holds otherwise."""
-        names = self.roster.shows_personal_data
         waiting = plan.held_ids
         changes = self.differences(accounts_of(self.tables))
         left = [change for change in changes if change.is_write and change.employee_id not in waiting]
@@ -228,8 +227,8 @@ class UserSync:
             asset_key="user_sync_outcome",
             metadata=facts,
             check_results=[
-                sync_checks.everybody_is_answered(outcomes, of=plan.sendable, names=names),
-                sync_checks.no_drift(left, waiting=len(waiting), blocked=blocked, names=names),
+                sync_checks.everybody_is_answered(outcomes, of=plan.sendable, names=self.names),
+                sync_checks.no_drift(left, waiting=len(waiting), blocked=blocked, names=self.names),
             ],
         )
 
