@@ -66,17 +66,22 @@ def _told(error: Exception, context: Any) -> BaseException:
 def _cause(error: Exception) -> BaseException | None:
     """What stands behind it: an error of ours behind its Failure, and what came before any other."""
     quiet = without_foreign_texts(error)
-    return quiet if isinstance(error, ExecOrchestrationError) else quiet.__cause__
+    return quiet if isinstance(error, ExecOrchestrationError) else _before(quiet)
 
 
 def without_foreign_texts(error: BaseException) -> BaseException:
     """The error, and all that led to it, each by its class and its lines of code where its text is not ours."""
     if personal_data_is_shown():
         return error
-    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    before = _before(error)
     told = error if isinstance(error, SPOKEN) else _by_class(error)
     told.__cause__ = without_foreign_texts(before) if before else None
     return told
+
+
+def _before(error: BaseException) -> BaseException | None:
+    """What led to an error, as a stack trace tells it."""
+    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def _by_class(error: BaseException) -> BaseException:
