@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo dev test test-days test-year lint bench docs lock migrate clean
+.PHONY: setup demo dev test test-days test-year test-ui lint bench docs lock migrate clean
 
 setup: $(VENV)/.ready  ## make .venv with the locked versions
 
@@ -29,6 +29,9 @@ test-days: setup  ## a backfill over several days of quota: real processes, a mo
 test-year: setup  ## the same over a year of days
 	$(BIN)/python -m pytest -m year -s
 
+test-ui: setup  ## the UI of `make dev` in Chromium, with screenshots; 4 minutes; installs Chromium where there is none
+	CHROMIUM="$$(.ci/chromium)" && CHROMIUM="$$CHROMIUM" $(BIN)/python -m pytest -m ui exec_orchestration_tests/ui
+
 lint: setup  ## style, types, the house's law, and docs/tables.md
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -49,5 +52,5 @@ lock: setup  ## write requirements.lock anew
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --extra postgres --group dev \
 	    --output-file requirements.lock pyproject.toml
 
-clean:  ## remove .venv, the demo's data and the instance
-	rm -rf $(VENV) data .dagster_home
+clean:  ## remove .venv, the demo's data, the instance and the screenshots
+	rm -rf $(VENV) data .dagster_home ui-screenshots

@@ -23,9 +23,10 @@ from math import ceil, log2, perm
 from typing import Any
 
 from bench.figures import Figure, table
+from exec_orchestration.apis.exec_com import PAGE_SIZE
 from exec_orchestration.apis.paging import Item
 from exec_orchestration.apis.sweep import Cell, cells_of, composed, differences, proof
-from exec_orchestration.apis.windows import PAGE_ROWS, PrunedWindows
+from exec_orchestration.apis.windows import PrunedWindows
 
 PEOPLE, SCENARIOS, DAYS = 60, 40, 90
 START = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday
@@ -115,9 +116,9 @@ class FakeVendor:
 
     def listing(self) -> Iterator[Item]:
         """All sessions, a page a request."""
-        for first in range(0, max(1, len(self._sessions)), PAGE_ROWS):
+        for first in range(0, max(1, len(self._sessions)), PAGE_SIZE):
             self.pages_listed += 1
-            yield from self._sessions[first : first + PAGE_ROWS]
+            yield from self._sessions[first : first + PAGE_SIZE]
 
     def ask(self, scenario_id: str, first: int, end: int) -> list[Item]:
         people: dict[str, list[Item]] = {}
@@ -196,7 +197,7 @@ def sweep_figures(title: str, vendor: FakeVendor, filled: Cells, sessions: int) 
         )
     ]
     same = cells.keys() == filled.keys() and not any(differences(filled[cell], cells[cell]) for cell in filled)
-    bound = max(1, ceil(sessions / PAGE_ROWS))
+    bound = max(1, ceil(sessions / PAGE_SIZE))
     return [
         Figure(f"{title} sweep, with {len(samples)} in proof", requests, "requests"),
         Figure(f"{title} sweep less proof / (sessions / 100)", (requests - len(samples)) / bound, at_most=SWEEP_TARGET),
@@ -210,7 +211,7 @@ def shape_figures(name: str, shape: Shape, seed: int) -> list[Figure]:
     sessions = sessions_of(shape, seed)
     vendor = FakeVendor(sessions)
     answers = {(each, day): vendor.ask(each, day, day + 1) for each in SCENARIO_IDS for day in range(DAYS)}
-    naive = sum(max(1, ceil(len(items) / PAGE_ROWS)) for items in answers.values())
+    naive = sum(max(1, ceil(len(items) / PAGE_SIZE)) for items in answers.values())
     filled = {cell: items for cell, items in answers.items() if items}
     title = f"{name}, {DAYS} days x {SCENARIOS} scenarios:"
     return [

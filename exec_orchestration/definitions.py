@@ -13,7 +13,9 @@ from exec_orchestration.defs import (
     sparkwise_assets,
     summary_check,
 )
-from exec_orchestration.defs.alerts import check_alert_sensor, run_alert_sensor
+from exec_orchestration.defs.alerts import check_alert_sensor, run_failure_alert_sensor
+from exec_orchestration.defs.automation import marts_follow_sensor
+from exec_orchestration.defs.code_references import with_code_references
 from exec_orchestration.defs.jobs import daily_refresh
 from exec_orchestration.defs.resume_sensor import budget_give_up, budget_resume_sensor
 from exec_orchestration.defs.schedules import daily_refresh_schedule, request_budget_schedule, user_sync_schedule
@@ -21,7 +23,7 @@ from exec_orchestration.defs.sensors import hr_roster_sensor
 from exec_orchestration.defs.sync_jobs import user_sync, user_sync_apply, user_sync_explain, user_sync_undo
 
 defs = dg.Definitions(
-    assets=[
+    assets=with_code_references(
         exec_assets.exec_scenarios,
         exec_assets.exec_skills,
         exec_assets.exec_members,
@@ -44,11 +46,11 @@ defs = dg.Definitions(
         mart_assets.department_scorecard,
         budget_assets.request_budget,
         report_assets.learning_report,
-    ],
+    ),
     asset_checks=[*reference_checks.REFERENCE_CHECKS, summary_check.participants_agree_with_summary],
     jobs=[daily_refresh, user_sync, user_sync_apply, user_sync_undo, user_sync_explain, budget_give_up],
     schedules=[daily_refresh_schedule, user_sync_schedule, request_budget_schedule],
-    sensors=[hr_roster_sensor, budget_resume_sensor, run_alert_sensor, check_alert_sensor],
+    sensors=[hr_roster_sensor, budget_resume_sensor, run_failure_alert_sensor, check_alert_sensor, marts_follow_sensor],
     resources={
         "exec_com": resources.exec_com,
         "sparkwise": resources.sparkwise,

@@ -41,6 +41,7 @@ OURS = (
     "MAX_",
     "ALERT_",
     "LEARNING_",
+    "ASSET_",
 )
 
 

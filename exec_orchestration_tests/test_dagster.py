@@ -19,7 +19,7 @@ import pytest
 import sqlalchemy as sa
 
 PROJECT = Path(__file__).parent.parent
-START_SECONDS, BACKFILL_SECONDS = 120, 180
+START_SECONDS, BACKFILL_SECONDS, FOLLOW_SECONDS = 120, 180, 300
 
 LAUNCH = """
 mutation ($params: LaunchBackfillParams!) {
@@ -230,6 +230,27 @@ def test_a_backfill_of_thirty_days_is_one_run_a_table(ui: Ui) -> None:
         assert backfill["status"] == "COMPLETED_SUCCESS"
         assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"]
     assert {asset: materialized(ui, asset) - before[asset] for asset in assets} == dict.fromkeys(assets, 30)
+
+
+RUNS = """
+query ($tags: [ExecutionTag!]) {
+  runsOrError(filter: {tags: $tags}, limit: 50) { ... on Runs { results { id status assetSelection { path } } } }
+}
+"""
+
+
+def test_what_was_loaded_is_followed_by_itself(ui: Ui) -> None:
+    """The daemon's marts_follow_sensor, which `make dev` turns on: marts of the loaded days, by few runs."""
+    before = {asset: materialized(ui, asset) for asset in ("sparkwise_completions", "session_completion")}
+    launch(ui, "sparkwise_completions", [f"2026-06-{day:02}" for day in range(1, 11)])
+    ui.until(
+        lambda: all(materialized(ui, asset) - known >= 10 for asset, known in before.items()), seconds=FOLLOW_SECONDS
+    )
+    tags = [{"key": "exec_orchestration/why", "value": "inputs_have_changed"}]
+    runs = ui.ask(RUNS, tags=tags)["runsOrError"]["results"]
+    asked = {each["path"][0] for run in runs for each in run["assetSelection"]}
+    assert not {name for name in asked if name.startswith(("exec_", "sparkwise_", "hr_", "user_"))}
+    assert len([run for run in runs if run["assetSelection"] == [{"path": ["session_completion"]}]]) < 4
 
 
 def launch(ui: Ui, asset: str, days: list[str]) -> str:

@@ -5,24 +5,32 @@ import os
 import re
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 import yaml
+from sqlalchemy.sql import visitors
 
 from exec_orchestration import errors
 from exec_orchestration.definitions import defs
+from exec_orchestration.defs import clocks
+from exec_orchestration.defs.clocks import OF_GROUP
+from exec_orchestration.defs.lineage import QUERIES
 from exec_orchestration.defs.partitions import DAILY
 from exec_orchestration.defs.settings import SETTINGS
 from exec_orchestration.tables import METADATA
-from exec_orchestration.tables.declare import is_daily
+from exec_orchestration.tables.declare import description_of, is_daily
 
 PROJECT = Path(__file__).parent.parent
 MODULES = sorted((PROJECT / "exec_orchestration").rglob("*.py"))
 ASSETS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
 # Assets that show what stands in others' tables, and have no table of their own.
 REPORTS = {"request_budget", "learning_report"}
+# Assets whose body bears another's name.
+MADE_ALONG = {"exec_assignment_history"}
 POOLS = {
     "exec": "exec_api",
     "sparkwise": "sparkwise_api",
@@ -96,7 +104,7 @@ def test_asset_and_table_have_one_name_and_one_grain() -> None:
     assert set(ASSETS) - REPORTS == set(tables)
     for name, table in tables.items():
         assert ASSETS[name].group_name == table.info["group"]
-        assert ASSETS[name].description == table.comment
+        assert ASSETS[name].description == description_of(table)
         assert ASSETS[name].partitions_def == (DAILY if is_daily(table) else None)
 
 
@@ -110,6 +118,68 @@ def test_every_asset_shows_its_schema_and_names_its_pool() -> None:
         assert all(column.description for column in schema.columns)
         assert graph.get(dg.AssetKey(name)).pools == {POOLS[spec.group_name or ""]}
         assert graph.get(dg.AssetKey(name)).backfill_policy == dg.BackfillPolicy.single_run()
+
+
+def test_every_asset_says_whose_it_is_and_what_it_holds() -> None:
+    """Group, owners, kinds, layer, vendors, personal data, source, when it is due, and the file that it stands in."""
+    for name, spec in ASSETS.items():
+        assert spec.owners == ["team:learning-data"]
+        assert spec.kinds
+        assert spec.tags["layer"] == {"exec": "raw", "hr": "raw", "sparkwise": "raw", "analytics": "mart"}.get(
+            spec.group_name or "", "sync" if spec.group_name == "user_sync" else "report"
+        )
+        assert any(tag.startswith("vendor/") for tag in spec.tags) or name == "request_budget"
+        assert name in REPORTS or re.search(r"Source: |Made of ", spec.description or "")
+        assert spec.freshness_policy == OF_GROUP[spec.group_name or ""].policy
+        (reference,) = spec.metadata["dagster/code_references"].code_references
+        assert reference.file_path.endswith("_assets.py")
+        body = Path(reference.file_path).read_text().splitlines()[reference.line_number - 1 :]
+        assert any(f"def {name}(" in line or "def plan_and_send(" in line for line in body[:20]) or name in MADE_ALONG
+    personal = {name for name, spec in ASSETS.items() if spec.tags["personal_data"] == "yes"}
+    marked = {name for name, table in METADATA.tables.items() if any(c.info["personal"] for c in table.columns)}
+    assert personal == marked & set(ASSETS)
+    assert {"exec_members", "hr_roster", "learner_scorecard"} <= personal
+    assert {"scenario_lift", "learning_report"} & personal == set()
+    assert ASSETS["department_scorecard"].tags.keys() >= {"vendor/exec", "vendor/sparkwise", "vendor/hr"}
+
+
+def test_a_mart_declares_what_its_query_reads() -> None:
+    """Its inputs are its dependencies in the graph and what the description tells."""
+    for table, query in QUERIES.items():
+        read = {found.name for found in visitors.iterate(query()) if isinstance(found, sa.Table)}
+        assert read == set(table.info["inputs"]), table.name
+        assert {dep.asset_key.to_user_string() for dep in ASSETS[table.name].deps} == read
+
+
+def test_schedules_and_policies_go_by_the_same_clocks() -> None:
+    """The cron of a schedule is that of the clock; the deadline lies after it, within the same day."""
+    crons = {schedule.name: schedule.cron_schedule for schedule in defs.schedules or ()}
+    assert crons == {f"{clock.name}_schedule": clock.cron for clock in (clocks.NIGHT, clocks.MORNING, clocks.BUDGET)}
+    assert crons["daily_refresh_schedule"] == "30 2 * * *"
+    for clock in (clocks.NIGHT, clocks.MORNING, clocks.REPORT):
+        assert timedelta(0) < clock.grace < clock.at + clock.grace < timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("owners", "expected"),
+    [("team:people, ada@acme.example", "['team:people', 'ada@acme.example']"), ("nobody", "['team:learning-data']")],
+)
+def test_the_owners_follow_their_setting(owners: str, expected: str) -> None:
+    """A malformed one leaves the default: it keeps nothing from loading."""
+    program = (
+        "from exec_orchestration.definitions import defs\n"
+        "print(*{str(list(spec.owners)) for spec in defs.resolve_all_asset_specs()})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        env={"PATH": os.environ["PATH"], "ASSET_OWNERS": owners},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=PROJECT,
+    )
+    assert done.stdout.strip() == expected, done.stderr
 
 
 def test_schedules_start_stopped() -> None:
@@ -140,9 +210,11 @@ def test_the_instance_is_what_was_promised() -> None:
     assert config["telemetry"]["enabled"] is False
     assert config["concurrency"]["runs"]["max_concurrent_runs"] == 2
     assert config["run_monitoring"]["enabled"] is True
+    assert config["freshness"]["enabled"] is True
     assert set(config["retention"]) == {"schedule", "sensor"}
     with dg.instance_for_test(overrides=config) as instance:
         assert instance.run_monitoring_enabled
+        assert instance.freshness_enabled
 
 
 def test_no_host_or_path_of_a_machine_is_committed() -> None:
@@ -158,4 +230,4 @@ def test_every_error_and_every_check_has_its_runbook_entry() -> None:
     headings = re.findall(r"^## (.+)$", (PROJECT / "docs" / "runbook.md").read_text(), re.M)
     ours = [name for name in known if issubclass(getattr(errors, name), errors.ExecOrchestrationError)]
     checks = {key.name for key in defs.resolve_asset_graph().asset_check_keys}
-    assert sorted(headings) == sorted({*ours, "Any other error", *checks})
+    assert sorted(headings) == sorted({*ours, "Any other error", "late", *checks})

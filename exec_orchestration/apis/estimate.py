@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from exec_orchestration.apis.sweep import PAGE_ROWS, proof_size
+from exec_orchestration.apis.exec_com import PAGE_SIZE, pages
+from exec_orchestration.apis.sweep import proof_size
 from exec_orchestration.errors import BudgetTooSmall
 
 DOUBT_SHARE = 0.04
@@ -56,13 +57,8 @@ class Course:
     ends_at: datetime
 
 
-def pages(rows: int) -> int:
-    """Pages of a listing; an empty one has a page too."""
-    return max(1, math.ceil(rows / PAGE_ROWS))
-
-
 def _listing(asset: str, rows: int, what: str, times: int = 1) -> Cost:
-    return Cost(asset, "exec", 0, [times * pages(rows)], f"{rows} {what}, {PAGE_ROWS} a request")
+    return Cost(asset, "exec", 0, [times * pages(rows)], f"{rows} {what}, {PAGE_SIZE} a request")
 
 
 def _participants(facts: Facts) -> Cost:
@@ -73,7 +69,7 @@ def _participants(facts: Facts) -> Cost:
         basis = f"{facts.scenarios} scenarios on each of {facts.days} days"
         basis += ", at the most" if facts.strategy == "windows" else ""
         return Cost("exec_participant_analytics", "exec", listing, [facts.scenarios] * facts.days, basis)
-    basis = f"{facts.sessions} sessions, {PAGE_ROWS} a request, and {proof} requests in proof"
+    basis = f"{facts.sessions} sessions, {PAGE_SIZE} a request, and {proof} requests in proof"
     return Cost("exec_participant_analytics", "exec", listing + proof, [1] * pages(facts.sessions), basis)
 
 

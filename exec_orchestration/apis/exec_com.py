@@ -7,6 +7,7 @@ Nothing here shapes a row or stores one. Paths, parameters and what identifies a
 import re
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from datetime import datetime, timedelta
+from math import ceil
 from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
@@ -149,6 +150,11 @@ class ExecApi:
             concurrency=self._concurrency,
             setting_aside=setting_aside or self.client.pacer.setting_aside,
         )
+
+
+def pages(rows: int) -> int:
+    """How many pages, and so requests, a listing of so many rows takes; an empty one has a page too."""
+    return max(1, ceil(rows / PAGE_SIZE))
 
 
 def ids_of(items: list[Item], what: str) -> list[str]:

@@ -13,7 +13,6 @@ from typing import Any
 
 from exec_orchestration.apis.paging import Item
 
-PAGE_ROWS = 100
 SAMPLED_CELLS = 50  # one cell in so many: 2 %
 SMALLEST_SAMPLE, LARGEST_SAMPLE = 4, 20
 MOST_DIFFERENCES = 5

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from math import ceil, log2
 
+from exec_orchestration.apis.exec_com import pages
 from exec_orchestration.apis.paging import Item
-
-PAGE_ROWS = 100
 
 Ask = Callable[[str, int, int], list[Item]]
 
@@ -86,10 +85,6 @@ def counts_of(windows: Sequence[Window]) -> Counter[str]:
     for window in windows:
         counts.update({user: row["session_count"] for user, row in window.rows.items()})
     return counts
-
-
-def pages(rows: int) -> int:
-    return max(1, ceil(rows / PAGE_ROWS))
 
 
 @dataclass

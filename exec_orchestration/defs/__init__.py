@@ -2,8 +2,9 @@
 
 Assets (`exec_assets`, `sparkwise_assets`, `mart_assets`, `roster_assets`), what carries a listing into a partition
 (`loading`) and a roster into the warehouse (`roster_keeping`), what the side wing needs of the others (`user_sync`),
-settings and resources, partitions, checks, jobs, schedules and sensors. An asset's body calls rooms; it computes
-nothing itself.
+settings and resources, partitions, checks, jobs, schedules and sensors. What the UI shows of an asset is derived in
+`metadata`; when it is due stands in `clocks`, after what it follows in `automation`. An asset's body calls rooms; it
+computes nothing itself.
 """
 
 import warnings

@@ -62,13 +62,31 @@ class RunEnd:
 
 @dataclass(frozen=True)
 class CheckState:
-    """A check as its last run has left it; `passed` is None where nothing is known, or where it only warns."""
+    """A check as its last run has left it; `passed` is None where nothing is known, or where it only warns.
+
+    `titles` say that it has failed and that it is mended; without a run it speaks of assets.
+    """
 
     name: str
     passed: bool | None
     run_id: str = ""
     text: str = ""
     evaluated_at: float = 0.0
+    titles: tuple[str, str] = ("The check {} has failed", "The check {} passes again")
+    heading: str = OTHER
+
+    @property
+    def title(self) -> str:
+        """What has become of it."""
+        return self.titles[bool(self.passed)].format(self.name)
+
+    @property
+    def place(self) -> str:
+        """Where to look in the UI."""
+        return f"runs/{self.run_id}" if self.run_id else "assets"
+
+
+LATE = ("What {} brings is late", "What {} brings is there again")
 
 
 def run_steps(
@@ -99,15 +117,15 @@ def check_steps(
     watch = Watch(watch.after, {name: at for name, at in watch.open.items() if name in known})
     yield None, watch
     for state in states:
-        link = f"The run: {ui_url}/runs/{state.run_id}"
+        link = f"The {'run' if state.run_id else 'assets'}: {ui_url}/{state.place}"
         if state.passed is False and state.name not in watch.open:
             watch = Watch(watch.after, _newest({**watch.open, state.name: state.evaluated_at}))
             told = masked(state.text, secrets)
-            yield Message(f"The check {state.name} has failed", f"{told}\n\n{link}\n{runbook('')}"), watch
+            yield Message(state.title, f"{told}\n\n{link}\nWhat to do: {RUNBOOK}#{state.heading}"), watch
         elif state.passed and state.name in watch.open:
             left = {name: at for name, at in watch.open.items() if name != state.name}
             watch = Watch(watch.after, left)
-            yield Message(f"The check {state.name} passes again", link), watch
+            yield Message(state.title, link), watch
 
 
 def _failed(end: RunEnd, ui_url: str, secrets: Collection[str]) -> Message:

@@ -1,4 +1,4 @@
-"""The sensors that tell people: of runs that failed, of checks that fail, and of both when they are mended.
+"""The sensors that tell people: of runs that failed, checks that fail, assets that are late, and when they are mended.
 
 At least once, and without floods. Each address has a Watch of its own in the cursor. It moves on only with what the
 address has taken, so that a message that was not sent is sent at the next tick, and an address that answers is not
@@ -14,7 +14,7 @@ from functools import cache, partial
 import dagster as dg
 
 from exec_orchestration.defs.alerting import Message, Step, Watch, check_steps, run_steps
-from exec_orchestration.defs.failing import check_states, last_event, run_ends
+from exec_orchestration.defs.failing import check_states, freshness_states, last_event, run_ends
 from exec_orchestration.defs.notifier import Notifier, fingerprint
 from exec_orchestration.defs.resources import notifier_now
 from exec_orchestration.errors import AlertNotSent
@@ -32,7 +32,7 @@ Send = Callable[[Message], None]
     description="Tells ALERT_URLS of a run that failed: once for a backfill or a run with its re-executions, and again "
     "when a later attempt succeeds. What the request budget stopped, and budget_resume_sensor goes on with, is none.",
 )
-def run_alert_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+def run_failure_alert_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     notifier, ends = notifier_now(), cache(partial(run_ends, context.instance))
 
     def steps(watch: Watch) -> Iterator[Step]:
@@ -45,13 +45,14 @@ def run_alert_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 @dg.sensor(
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Tells ALERT_URLS of an asset check of severity ERROR that has failed, and again when it passes.",
+    description="Tells ALERT_URLS of an asset check of severity ERROR that has failed, and again when it passes; "
+    "and of what a schedule has not brought when it was due, and again when it is there.",
 )
 def check_alert_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     notifier = notifier_now()
     assert context.repository_def is not None
     graph = context.repository_def.asset_graph
-    states = cache(lambda: check_states(context.instance, graph))
+    states = cache(lambda: [*check_states(context.instance, graph), *freshness_states(context.instance, graph)])
 
     def steps(watch: Watch) -> Iterator[Step]:
         return check_steps(watch, states(), ui_url=notifier.ui_url, secrets=notifier.secrets)

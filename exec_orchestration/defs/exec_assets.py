@@ -4,21 +4,29 @@ Proficiency is asked day by day, participants in the way that is cheapest (`part
 are listed once for the whole range and cut into days, since every request counts against the workspace's quota.
 """
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import dagster as dg
 
+from exec_orchestration.apis.exec_com import is_system_user
+from exec_orchestration.apis.paging import Item
+from exec_orchestration.defs import summary_check
 from exec_orchestration.defs.checks import BEFORE_START, rows_before_start
 from exec_orchestration.defs.failures import told_plainly
 from exec_orchestration.defs.judging import Judge, Results
 from exec_orchestration.defs.lanes import STRATEGY_TAG
-from exec_orchestration.defs.loading import Load, Staging, system_users
+from exec_orchestration.defs.loading import Load
 from exec_orchestration.defs.metadata import described, spec
 from exec_orchestration.defs.participants import Block, Finder
 from exec_orchestration.defs.partitions import ONE_RUN
+from exec_orchestration.defs.previews import preview
 from exec_orchestration.defs.resources import ExecResource, WarehouseResource
+from exec_orchestration.defs.staging import Staging
 from exec_orchestration.defs.survey import proficiency_pages
 from exec_orchestration.defs.table_checks import specs_of
+from exec_orchestration.defs.versions import materialization
 from exec_orchestration.tables import exec_com as tables
 from exec_orchestration.tables.declare import PARTITION
 from exec_orchestration.tables.history import observations
@@ -76,7 +84,7 @@ def exec_participant_analytics(context: Context, exec_com: Exec, warehouse: Tabl
         remember=lambda strategy: context.instance.add_run_tags(context.run.run_id, {STRATEGY_TAG: strategy}),
         archived=sum(bool(scenario["archived"]) for scenario in exec_com.scenarios),
         newest_first=load.goes_on,
-        expect=load.expect,
+        expect=lambda requests, basis: load.expect(requests + summary_check.REQUESTS, basis),
         cost_of_a_day=load.cost_of_a_day,
     )
     with load.judge.failures([day.day for day in load.days]):
@@ -170,7 +178,7 @@ def exec_assignments(context: Context, exec_com: Exec, warehouse: Tables) -> Res
         staging.record_rejects()
         if not days:
             staging.judge_rejects()
-        counts = observe_history(load, staging)
+        observed = observe_history(load, staging)
         if len(days) > 1:
             staging.stage.index(PARTITION)
         before_start = rows_before_start(staging.stage.rows_by_day(), warehouse.first_day)
@@ -178,22 +186,33 @@ def exec_assignments(context: Context, exec_com: Exec, warehouse: Tables) -> Res
             staging.publish(day)
     if history.key in context.selected_asset_keys:
         history.judge([None])
-        yield from history.results(dg.MaterializeResult(asset_key=history.key, metadata=counts))
+        yield observed
+        yield from history.outputs()
     if days:
         yield before_start
         yield from load.results()
+    history.conclude()
 
 
-def observe_history(load: Load, staging: Staging) -> dict[str, int]:
-    """Write what the listing tells the history, and how many states it closed, refreshed and opened."""
+def observe_history(load: Load, staging: Staging) -> dg.MaterializeResult:
+    """Write what the listing tells the history; how many states it closed, refreshed and opened."""
+    table = tables.exec_assignment_history
     statements = observations(staging.stage.staged, observed_at=load.fetched_at, run_id=load.context.run.run_id)
-    closed, refreshed, opened = staging.stage.execute(tables.exec_assignment_history, *statements)
-    counts = {
+    closed, refreshed, opened = staging.stage.execute(table, *statements)
+    counts: dict[str, Any] = {
         "states_closed": closed,
         "states_refreshed": refreshed,
         "states_opened": opened,
         "rejected_rows": staging.count_rejects(),
+        "preview": preview(load.warehouse.tables, tables.exec_assignment_history, None),
     }
+    key = dg.AssetKey(table.name)
+    version = str(load.warehouse.tables.newest(table.c.observed_from, table.c.observed_to))
     # Told at once: it stands, whether it was asked for by name or not, and whatever becomes of the days.
-    load.context.log_event(dg.AssetMaterialization("exec_assignment_history", metadata=counts))
-    return counts
+    load.context.log_event(materialization(key, None, version, counts))
+    return dg.MaterializeResult(asset_key=key, data_version=dg.DataVersion(version), metadata=counts)
+
+
+def system_users(exec_com: ExecResource) -> Callable[[Item], bool] | None:
+    """What tells Exec's own people from learners, where the settings leave them out."""
+    return is_system_user if exec_com.exclude_system_users else None

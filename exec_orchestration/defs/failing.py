@@ -1,10 +1,11 @@
 """What has failed and what has been mended, read from Dagster's own records. Nothing is asked, written or sent."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+from dagster._core.definitions.freshness import FreshnessState, FreshnessStateRecord
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.event_api import RunStatusChangeRecordsFilter
 from dagster._core.scheduler.instigation import InstigatorStatus
@@ -17,7 +18,8 @@ from dagster._core.storage.tags import (
     ROOT_RUN_ID_TAG,
 )
 
-from exec_orchestration.defs.alerting import CheckState, RunEnd
+from exec_orchestration.defs.alerting import LATE, CheckState, RunEnd
+from exec_orchestration.defs.clocks import OF_GROUP
 from exec_orchestration.defs.lanes import RESUMED_TAG, STOPPED_TAG, backfill_of
 from exec_orchestration.tables.declare import METADATA
 
@@ -26,6 +28,8 @@ SUCCESS: Final = dg.DagsterEventType.RUN_SUCCESS
 EVENTS_AT_ONCE = 200
 SHOWN_ASSETS = 4
 GOES_ON = "budget_resume_sensor"
+TELLS_CHECKS = "check_alert_sensor"
+OF_CHECKS = {"ChecksFailed", "DagsterAssetCheckFailedError"}
 ABOUT_PEOPLE = ("hr", "user_sync")
 AGAIN_TAGS = (RESUMED_TAG, ROOT_RUN_ID_TAG, ROOT_BACKFILL_ID_TAG)
 
@@ -61,7 +65,8 @@ def _run_end(instance: dg.DagsterInstance, record: dg.EventLogRecord) -> RunEnd 
     if not failed and not run.tags.keys() & set(AGAIN_TAGS):
         return None
     errors = list(_errors(instance, run.run_id)) if failed else []
-    if failed and _goes_on(instance, run, [error for error, _ in errors]):
+    kinds = {error for error, _ in errors}
+    if failed and (_goes_on(instance, run, kinds) or _is_told_by_checks(instance, kinds)):
         return None
     error, text = errors[0] if errors else ("", "")
     return RunEnd(
@@ -94,10 +99,9 @@ def what_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
     """The job, or where Dagster made one up the assets; and the days."""
     made_up = run.job_name.startswith("__")
     keys = sorted(key.to_user_string() for key in _assets(instance, run)) if made_up else []
-    named = ", ".join(keys[:SHOWN_ASSETS]) + (f" and {len(keys) - SHOWN_ASSETS} more" if keys[SHOWN_ASSETS:] else "")
     first, last = (run.tags.get(tag) for tag in (ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG))
     days = run.tags.get(PARTITION_NAME_TAG) or (f"{first}...{last}" if first else "")
-    what = named or f"The job {run.job_name}"
+    what = _named(keys) or f"The job {run.job_name}"
     return f"{what} ({days})" if days else what
 
 
@@ -125,14 +129,22 @@ def _errors(instance: dg.DagsterInstance, run_id: str) -> Iterator[tuple[str, st
             yield error.cls_name or "error", ""
 
 
-def _goes_on(instance: dg.DagsterInstance, run: dg.DagsterRun, errors: list[str]) -> bool:
+def _goes_on(instance: dg.DagsterInstance, run: dg.DagsterRun, errors: set[str]) -> bool:
     """True when only the request budget stopped the run, and the sensor that goes on with it is not turned off."""
-    if STOPPED_TAG not in run.tags or set(errors) != {"RateLimited"}:
-        return False
+    return STOPPED_TAG in run.tags and errors == {"RateLimited"} and not _is_off(instance, GOES_ON)
+
+
+def _is_told_by_checks(instance: dg.DagsterInstance, errors: set[str]) -> bool:
+    """True when only checks stopped the run, and the sensor that tells of them is not turned off."""
+    return bool(errors) and errors <= OF_CHECKS and not _is_off(instance, TELLS_CHECKS)
+
+
+def _is_off(instance: dg.DagsterInstance, sensor: str) -> bool:
+    """True for a sensor that somebody has turned off."""
     if instance.schedule_storage is None:
-        return True
+        return False
     states = instance.all_instigator_state(instigator_type=InstigatorType.SENSOR)
-    return not any(state.name == GOES_ON and state.status == InstigatorStatus.STOPPED for state in states)
+    return any(state.name == sensor and state.status == InstigatorStatus.STOPPED for state in states)
 
 
 def check_states(instance: dg.DagsterInstance, graph: AssetGraph) -> list[CheckState]:
@@ -160,4 +172,30 @@ def _check_state(
         run_id=record.run_id,
         text=text or (failed[0].description or "" if failed else ""),
         evaluated_at=record.create_timestamp,
+        heading=key.name,
     )
+
+
+def freshness_states(instance: dg.DagsterInstance, graph: AssetGraph) -> list[CheckState]:
+    """What has not come when it was due, one state for each clock: a night that fails is told once, not per asset."""
+    due = {key: clock for key in graph.get_all_asset_keys() if (clock := OF_GROUP.get(graph.get(key).group_name or ""))}
+    records = instance.get_freshness_state_records(sorted(due))
+    return [
+        _freshness_state(clock.name, {key: record for key, record in records.items() if due[key] == clock})
+        for clock in dict.fromkeys(due.values())
+        if any(due[key] == clock for key in records)
+    ]
+
+
+def _freshness_state(name: str, records: Mapping[dg.AssetKey, FreshnessStateRecord]) -> CheckState:
+    late = sorted(key for key, record in records.items() if record.freshness_state == FreshnessState.FAIL)
+    text = (
+        f"Not there when they were due: {_named([key.to_user_string() for key in late])}. See whether the schedule and "
+        "the daemon are on, and how the last run has ended."
+    )
+    newest = max(record.updated_at.timestamp() for record in records.values())
+    return CheckState(name, passed=not late, text=text, evaluated_at=newest, titles=LATE, heading="late")
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN_ASSETS]) + (f" and {len(names) - SHOWN_ASSETS} more" if names[SHOWN_ASSETS:] else "")

@@ -2,8 +2,11 @@
 
 import dagster as dg
 
+from exec_orchestration.defs.lanes import WITH_MARTS_TAG
+
 daily_refresh = dg.define_asset_job(
     "daily_refresh",
     selection=dg.AssetSelection.groups("exec", "sparkwise", "analytics"),
     description="Everything of one day, or of a range of days: both vendors' listings, then the marts on top.",
+    tags={WITH_MARTS_TAG: "true"},
 )

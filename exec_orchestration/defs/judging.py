@@ -4,7 +4,7 @@ Dagster records a check's partition only for runs of one day, so each verdict is
 run then shows every day, and those that were judged before a failure keep their verdict.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -19,7 +19,7 @@ from exec_orchestration.defs.table_checks import Verdict, severity_of
 from exec_orchestration.errors import ChecksFailed, ListingMoved, TooManyRejectedRows
 from exec_orchestration.marts import agreement
 from exec_orchestration.tables import expectations
-from exec_orchestration.tables.declare import PARTITION, is_daily
+from exec_orchestration.tables.declare import METADATA, PARTITION, is_daily
 from exec_orchestration.tables.warehouse import Stage, Warehouse, Window
 
 SHOWN_FAILURES = 5
@@ -55,6 +55,9 @@ class Judge:
         verdicts = self._of_declaration(days)
         if table_checks.AGREES_WITH_RAW in self._asked:
             for day, verdict in self._of_mart(days).items():
+                verdicts[day].append(verdict)
+        if table_checks.INPUTS_ARE_LOADED in self._asked:
+            for day, verdict in self._of_inputs([day for day in days if day]).items():
                 verdicts[day].append(verdict)
         if table_checks.ONE_CURRENT_STATE in self._asked:
             verdicts[None].append(self._of_states())
@@ -123,10 +126,14 @@ class Judge:
                     self.tell(day, [verdict])
             raise
 
-    def results(self, result: dg.MaterializeResult) -> Results:
+    def results(self, results: Iterable[dg.MaterializeResult]) -> Results:
         """What the step yields at its end. Raises ChecksFailed where something is wrong: nothing is built on it."""
-        yield result
+        yield from results
         yield from self.outputs()
+        self.conclude()
+
+    def conclude(self) -> None:
+        """Raise ChecksFailed where a partition is wrong."""
         if self._failed:
             shown = " | ".join(self._failed[:SHOWN_FAILURES])
             raise ChecksFailed(
@@ -182,6 +189,19 @@ class Judge:
             day: table_checks.agrees_with_raw(
                 more.get(day, {}), odd={share: int(found.get(day, {}).get("rows") or 0) for share, found in odd.items()}
             )
+            for day in days
+        }
+
+    def _of_inputs(self, days: Sequence[date]) -> dict[date, Verdict]:
+        """Whether each daily input was loaded, of every day: Dagster knows of it, or there are rows."""
+        loaded: dict[str, set[date]] = {}
+        for table in map(METADATA.tables.__getitem__, self._table.info["inputs"]):
+            if is_daily(table):
+                known = self._context.instance.get_materialized_partitions(dg.AssetKey(table.name))
+                found = self._tables.read(expectations.rows_on(table, days))
+                loaded[table.name] = {*map(date.fromisoformat, known), *(row[0] for row in found)}
+        return {
+            day: table_checks.inputs_are_loaded([name for name, there in loaded.items() if day not in there])
             for day in days
         }
 

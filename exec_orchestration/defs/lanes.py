@@ -24,6 +24,8 @@ STOPPED_TAG, STOPPED = "exec_orchestration/stopped", "request budget"
 STOPPED_RUN_TAG = "exec_orchestration/stopped_run"
 # How participants are found where the sessions turned out not to be usable; runs that go on do not try them again.
 STRATEGY_TAG = "exec_orchestration/participants_strategy"
+# On runs that bring the marts of what they load up to date themselves: Dagster's own look at a run knows one day of it.
+WITH_MARTS_TAG = "exec_orchestration/with_marts"
 RESUME_AT_TAG = "exec_orchestration/resume_at"
 SYNC_NAMES = ("user_sync", "hr_roster_sensor")
 

@@ -5,36 +5,25 @@ the limit the partition fails there; only then is the window replaced, in one tr
 """
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import sqlalchemy as sa
 
 from exec_orchestration.apis.budget import most_of_a_day
-from exec_orchestration.apis.exec_com import is_system_user
 from exec_orchestration.apis.http import JsonClient
-from exec_orchestration.apis.paging import Item, read_settled
+from exec_orchestration.apis.paging import Item
 from exec_orchestration.defs.judging import Judge, Results
 from exec_orchestration.defs.lanes import RESUMED_TAG, charge_of, free_what_died
-from exec_orchestration.defs.metadata import row_count
 from exec_orchestration.defs.partitions import DayWindow, days_of
-from exec_orchestration.defs.resources import ExecResource, WarehouseResource
-from exec_orchestration.errors import TooManyRejectedRows, without_e_mails
+from exec_orchestration.defs.resources import WarehouseResource
+from exec_orchestration.defs.staging import Staging
+from exec_orchestration.defs.versions import Telling
 from exec_orchestration.tables.budget_queries import keep_estimate, last_day_cost
-from exec_orchestration.tables.declare import PARTITION
-from exec_orchestration.tables.rows import Day, DayOf, Reading, RejectedRow, read_rows, rejected_row_values
-from exec_orchestration.tables.warehouse import Stage
-
-Listing = Callable[[], Iterator[Item]]
-RangeListing = Callable[[datetime, datetime], Iterator[Item]]
-
-SHOWN_REJECTS = 3
-SHOWN_FLAGS = 20
+from exec_orchestration.tables.warehouse import Replaced
 
 
 class Load:
@@ -65,6 +54,7 @@ class Load:
         free_what_died(context.instance, self._tables)
         self._told = client.traffic, time.monotonic()
         self.judge = Judge(context, table, self._tables)
+        self._telling = Telling(context, self.key)
 
     @property
     def days(self) -> list[DayWindow]:
@@ -120,175 +110,39 @@ class Load:
         return max(at_least, min(thought, most))
 
     @contextmanager
-    def staging_day(self, day: DayWindow, *, requests: int) -> Iterator["Staging"]:
+    def staging_day(self, day: DayWindow, *, requests: int) -> Iterator[Staging]:
         """A stage for one day that costs at least so many `requests`; begun only when they fit into the budget."""
         pacer = self._client.pacer
         with pacer.charged(day.day), pacer.setting_aside(requests), self.staging(day) as staging:
             yield staging
 
     @contextmanager
-    def staging(self, *days: DayWindow) -> Iterator["Staging"]:
+    def staging(self, *days: DayWindow) -> Iterator[Staging]:
         """A stage for the rows of these days, or for those of the whole table."""
         with self.judge.failures([day.day for day in days] or [None]), self._tables.stage(self.table) as stage:
-            yield Staging(self, stage)
+            yield Staging(self, stage, days=len(days))
 
     def results(self) -> Results:
         """What the step yields at its end. Raises ChecksFailed where something is wrong with what it has loaded."""
-        yield from self.judge.results(dg.MaterializeResult(asset_key=self.key))
+        yield from self.judge.results(self._telling.results())
 
     def spent(self) -> dict[str, Any]:
-        """Requests, retries and seconds since this was asked last."""
+        """Pages, requests, retries and seconds since this was asked last, and what is left of the day's quota."""
         traffic, began = self._told
         self._told = self._client.traffic, time.monotonic()
         spent = self._told[0] - traffic
+        left = self._client.pacer.free_today()
         return {
+            "pages": spent.requests - spent.retries,
             "requests": spent.requests,
             "retries": spent.retries,
+            **({} if left is None else {"quota_left": left}),
             "seconds_waited": round(spent.waited_seconds, 3),
             "seconds": round(self._told[1] - began, 3),
         }
 
-    def tell(self, window: DayWindow | None, facts: dict[str, Any], *, rows: int) -> None:
-        """Attach the facts to the materialization; in a range each finished day is told at once.
-
-        So a run that fails on day 40 keeps days 1 to 39: Dagster itself tells of none before the step has ended.
-        """
+    def tell(self, window: DayWindow | None, facts: dict[str, Any], replaced: Replaced) -> None:
+        """Log what became of a partition and tell Dagster; in a range each finished day is told at once."""
         of = f" of {window.key}" if window else ""
-        self.context.log.info(f"{self.table.name}{of}: {rows} rows, {facts['requests']} requests")
-        if window is None:
-            self.context.add_asset_metadata(facts, asset_key=self.key)
-            return
-        self.context.add_asset_metadata(facts, asset_key=self.key, partition_key=window.key)
-        if len(self.context.partition_keys) > 1:
-            self.context.log_event(dg.AssetMaterialization(self.key, partition=window.key, metadata=facts))
-
-
-class Staging:
-    """A stage, and what was read into it listing by listing. Made by `Load.staging`."""
-
-    def __init__(self, load: Load, stage: Stage) -> None:
-        self.stage = stage
-        self._load = load
-        self._limit = load.warehouse.max_rejected_rows
-        self._readings: list[Reading] = []
-        self._recorded = False
-
-    def read(self, listing: Listing, *, partition: Day | DayOf | None = None, **given: Any) -> None:
-        """Stage one listing, read again from its beginning if it moves; `given` are columns that no item carries."""
-        every = {"fetched_at": self._load.fetched_at, "run_id": self._load.run_id, **given}
-
-        def consume(items: Iterator[Item]) -> Reading:
-            reading = Reading(keep=self._limit + 100)
-            kept = _without(self._load.leave_out, items, reading)
-            rows = read_rows(self._load.table, kept, reading, given=every, partition=partition)
-            self.stage.fill(rows, part=len(self._readings))
-            return reading
-
-        self._readings.append(read_settled(listing, consume))
-
-    def read_days(self, listing: RangeListing, days: list[DayWindow], *, cut: DayOf | None) -> None:
-        """Stage one listing of all `days`, cut by each row's own time.
-
-        Where a row's own time says another day than the vendor's filter did, the filter is right: ask day by day, as
-        without a `cut`.
-        """
-        if cut is not None:
-            self.read(partial(listing, days[0].start, days[-1].end), partition=cut)
-            if self._all_fall_within(days):
-                if len(days) > 1:
-                    self.stage.index(PARTITION)
-                return
-            self._load.context.log.warning(
-                f"Some rows of {self._load.table.name} do not tell a day of {days[0].key}...{days[-1].key}: their "
-                f"{cut.column} is not what the vendor filters by. Asking day by day instead."
-            )
-            self.stage.fill([])
-            self._readings.clear()
-        for day in days:
-            self.read(partial(listing, day.start, day.end), partition=Day(day.day))
-
-    def publish(self, window: DayWindow | None = None, **more: Any) -> None:
-        """Make the staged rows the whole of a partition (None: of the table) and tell Dagster, with `more` facts.
-
-        Raises TooManyRejectedRows before anything is replaced.
-        """
-        self.record_rejects(window)
-        self.judge_rejects(_days(window), of=f" of {window.key}" if window else "")
-        day = window.day if window else None
-        before = self._load.judge.before(self.stage, day)
-        rows = self.stage.replace(window.window if window else None)
-        facts = {**self._facts(window), **more, **row_count(rows, partitioned=window is not None)}
-        self._load.tell(window, facts, rows=rows)
-        self._load.judge.judge_load(day, brought=rows, before=before)
-
-    def record_rejects(self, window: DayWindow | None = None) -> None:
-        """Put every row that does not fit on record, of whatever day; what an earlier load left there is replaced."""
-        day = window.day if window else None
-        rejects = self._rejects()
-        told = {each.partition_date for each in rejects}
-        tables, name = self._load.warehouse.tables, self._load.table.name
-        if not self._recorded:
-            values = rejected_row_values(name, rejects, fetched_at=self._load.fetched_at, run_id=self._load.run_id)
-            tables.replace_rejects(name, [*{day, None, *told}], values)
-            self._recorded = True
-        elif day not in told:
-            tables.replace_rejects(name, [day], [])
-
-    def judge_rejects(self, days: set[date | None] | None = None, *, of: str = "") -> None:
-        """Raise TooManyRejectedRows when these days (None: all of the listing's) have more than the limit."""
-        total = self.count_rejects(days)
-        if total <= self._limit:
-            return
-        reasons = [each.reason for each in self._rejects() if days is None or each.partition_date in days]
-        raise TooManyRejectedRows(
-            f"{self._load.table.name}{of}: {total} rows do not fit the declaration, "
-            f"and {self._limit} are allowed (MAX_REJECTED_ROWS). The first: {' | '.join(reasons[:SHOWN_REJECTS])}. "
-            "They are kept with their payload in the table rejected_rows; what the partition held before is untouched. "
-            "Mend the source or the declaration, or raise the limit to load the rest without them."
-        )
-
-    def _facts(self, window: DayWindow | None) -> dict[str, Any]:
-        """What the UI shows of this materialization."""
-        flags = sum((reading.flags for reading in self._readings), Counter[str]())
-        return {
-            **({"window": f"{window.start.isoformat()} to {window.end.isoformat()}"} if window else {}),
-            **self._load.spent(),
-            "rejected_rows": self.count_rejects(_days(window)),
-            "left_out_system_users": sum(reading.left_out for reading in self._readings),
-            "flagged": dg.MetadataValue.json({without_e_mails(each): n for each, n in flags.most_common(SHOWN_FLAGS)}),
-        }
-
-    def _rejects(self) -> list[RejectedRow]:
-        return [each for reading in self._readings for each in reading.rejected]
-
-    def count_rejects(self, days: set[date | None] | None = None) -> int:
-        """How many rows of these days (None: of all) do not fit."""
-        counts = [item for reading in self._readings for item in reading.rejected_by_day.items()]
-        return sum(count for day, count in counts if days is None or day in days)
-
-    def _all_fall_within(self, days: list[DayWindow]) -> bool:
-        asked = {day.day for day in days}
-        told = set(self.stage.rows_by_day()).union(*(reading.rejected_by_day for reading in self._readings))
-        return told <= asked
-
-
-def system_users(exec_com: ExecResource) -> Callable[[Item], bool] | None:
-    """What tells Exec's own people from learners, where the settings leave them out."""
-    return is_system_user if exec_com.exclude_system_users else None
-
-
-def _days(window: DayWindow | None) -> set[date | None]:
-    """The days whose rejected rows count for a partition: its own, and those of rows that tell no day."""
-    return {window.day, None} if window else {None}
-
-
-def _without(leave_out: Callable[[Item], bool] | None, items: Iterator[Item], reading: Reading) -> Iterator[Item]:
-    """The items but for those to be left out, which are counted."""
-    if leave_out is None:
-        yield from items
-        return
-    for item in items:
-        if leave_out(item):
-            reading.left_out += 1
-        else:
-            yield item
+        self.context.log.info(f"{self.table.name}{of}: {replaced.rows} rows, {facts['requests']} requests")
+        self._telling.tell(window.key if window else None, replaced.version, facts)

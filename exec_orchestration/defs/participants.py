@@ -18,9 +18,9 @@ from functools import partial
 import dagster as dg
 
 from exec_orchestration.apis import sweep
-from exec_orchestration.apis.exec_com import ExecApi
+from exec_orchestration.apis.exec_com import PAGE_SIZE, ExecApi
 from exec_orchestration.apis.paging import Item, read_settled
-from exec_orchestration.apis.sweep import PAGE_ROWS, Cell
+from exec_orchestration.apis.sweep import Cell
 from exec_orchestration.apis.windows import PrunedWindows
 from exec_orchestration.defs.partitions import DayWindow
 from exec_orchestration.errors import BadAnswer, KeyRefused, ListingMoved, RateLimited, Refused, VendorError
@@ -161,12 +161,12 @@ class Finder:
     def _judge(self, days: Days, *, pages: int, proof: int) -> None:
         """Raise where a sweep of so many pages is dearer than windows, or too much at once."""
         scenarios, naive = len(self.scenario_ids), len(days) * len(self.scenario_ids)
-        windows = min(naive, scenarios + 2 * pages * PAGE_ROWS)
+        windows = min(naive, scenarios + 2 * pages * PAGE_SIZE)
         if self.strategy == AUTO and pages + proof > windows:
             raise Dearer(f"listing {pages} pages of sessions costs more than about {windows} requests")
         free = self.api.client.pacer.free_today()
         fitting = pages if free is None else min(pages, free + 1 - proof)
-        share = min(fitting, LARGEST_SWEEP // PAGE_ROWS) / pages
+        share = min(fitting, LARGEST_SWEEP // PAGE_SIZE) / pages
         if share <= 0:
             raise Dearer(f"of the day's requests only {free} are left, too few to prove a sweep")
         if share < 1 and len(days) > 1:

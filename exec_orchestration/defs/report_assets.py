@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from exec_orchestration.defs.failures import told_plainly
+from exec_orchestration.defs.metadata import report
 from exec_orchestration.defs.report_figures import Office, read_report
 from exec_orchestration.defs.report_page import page
 from exec_orchestration.defs.resources import WarehouseResource
@@ -27,12 +28,14 @@ Tables = dg.ResourceParam[WarehouseResource]
 
 
 @dg.asset(
-    group_name="reports",
-    kinds={"html", "report"},
-    deps=SOURCES,
-    description="One self-contained page for the head of learning: headline figures beside the last period's, lift by "
-    "scenario, rank migration, completion by department and cohort, skills, where help is needed, how fresh each "
-    "figure is. No person is named. It is written to LEARNING_REPORT_PATH.",
+    **report(
+        "reports",
+        kinds={"html", "report"},
+        inputs=SOURCES,
+        description="One self-contained page for the head of learning: headline figures beside the last period's, lift "
+        "by scenario, rank migration, completion by department and cohort, skills, where help is needed, how fresh "
+        "each figure is. No person is named. It is written to LEARNING_REPORT_PATH.",
+    ),
     pool=POOL,
 )
 @told_plainly
@@ -40,10 +43,10 @@ def learning_report(context: Context, warehouse: Tables) -> dg.MaterializeResult
     now = datetime.now(UTC)
     last = now.astimezone(warehouse.zone).date() - timedelta(days=1)
     first = last - timedelta(days=warehouse.report_days - 1)
-    report = read_report(Office(warehouse.tables, warehouse.completed_steps_pct), (first, last), made_at=now)
+    figures = read_report(Office(warehouse.tables, warehouse.completed_steps_pct), (first, last), made_at=now)
     path = warehouse.report_path
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page(report), encoding="utf-8")
+    path.write_text(page(figures), encoding="utf-8")
     return dg.MaterializeResult(
         metadata={"path": dg.MetadataValue.path(path.absolute()), "period": f"{first} to {last}"}
     )

@@ -127,10 +127,13 @@ def scenarios(warehouse: Warehouse, period: Days) -> tuple[ScenarioLift, ...]:
 
 
 def ranks(warehouse: Warehouse, period: Days) -> RankMigration:
-    """The migration of ranks, worst first; a rank that is new to us stands behind the known ones."""
-    learners = {
-        (row.first_rank, row.best_rank): int(row.learners) for row in warehouse.read(report.rank_migration(period))
-    }
+    """The migration of ranks in the period."""
+    return migration(warehouse.read(report.rank_migration(period)))
+
+
+def migration(rows: Sequence[sa.Row[Any]]) -> RankMigration:
+    """Ranks, worst first; a rank that is new to us stands behind the known ones."""
+    learners = {(row.first_rank, row.best_rank): int(row.learners) for row in rows}
     return RankMigration(_labels(RANKS[::-1], [rank for pair in learners for rank in pair]), learners)
 
 
@@ -196,6 +199,7 @@ def freshness(warehouse: Warehouse) -> tuple[Freshness, ...]:
             figure=figure,
             source=SOURCES[source],
             is_daily=is_daily(METADATA.tables[source]),
+            first_day=found[source].first_day,
             last_day=found[source].last_day,
             fetched_at=found[source].fetched_at,
         )

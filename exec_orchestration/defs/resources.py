@@ -13,8 +13,7 @@ from functools import cached_property
 import dagster as dg
 
 from exec_orchestration.apis.budget import Quota
-from exec_orchestration.apis.estimate import pages
-from exec_orchestration.apis.exec_com import ExecApi, ids_of
+from exec_orchestration.apis.exec_com import ExecApi, ids_of, pages
 from exec_orchestration.apis.http import JsonClient, Transport
 from exec_orchestration.apis.paging import Item, read_settled
 from exec_orchestration.apis.sparkwise import Operations, SparkwiseApi
@@ -246,6 +245,14 @@ def partitions_start_and_zone() -> tuple[date, str]:
         return start.read(os.environ), zone.read(os.environ).key
     except BadSetting:
         return start.read({}), zone.read({}).key
+
+
+def asset_owners() -> tuple[str, ...]:
+    """Whom the UI names as owners; where the setting is malformed, its default, so that the code still loads."""
+    try:
+        return settings.ASSET_OWNERS.read(os.environ)
+    except BadSetting:
+        return settings.ASSET_OWNERS.read({})
 
 
 def roster_now() -> RosterResource:

@@ -12,6 +12,7 @@ from exec_orchestration.defs.failures import told_plainly
 from exec_orchestration.defs.judging import Judge, Results
 from exec_orchestration.defs.metadata import described, spec
 from exec_orchestration.defs.partitions import ONE_RUN
+from exec_orchestration.defs.previews import preview
 from exec_orchestration.defs.resources import SparkwiseResource, WarehouseResource
 from exec_orchestration.defs.roster_keeping import keep_roster, last_reading
 from exec_orchestration.defs.roster_resource import RosterResource
@@ -42,18 +43,20 @@ def hr_roster(context: Context, config: RosterConfig, roster: Roster, warehouse:
         raise BadSetting(f"accept holds {', '.join(sorted(unknown))}; valid are {', '.join(ACCEPTABLE)}.")
     sheet = roster.sheet()
     accepted = examine(sheet, roster.mapping, last=last_reading(warehouse.tables), accept=config.accept)
-    facts = keep_roster(warehouse.tables, accepted, source=sheet.name, run_id=context.run.run_id)
+    kept = keep_roster(warehouse.tables, accepted, source=sheet.name, run_id=context.run.run_id)
+    facts = {**kept, "preview": preview(warehouse.tables, hr.hr_roster, None)}
+    version = dg.DataVersion(str(warehouse.tables.newest(hr.hr_roster.c.valid_from, hr.hr_roster.c.valid_to)))
     judge = Judge(context, hr.hr_roster, warehouse.tables)
     judge.judge([None])
     good = sync_checks.every_row_is_good(accepted)
-    yield from judge.results(dg.MaterializeResult(metadata=facts, check_results=[good]))
+    yield from judge.results([dg.MaterializeResult(metadata=facts, data_version=version, check_results=[good])])
 
 
 @dg.multi_asset(
     name="plan_and_send",
     specs=[
-        spec(sync.user_sync_plan, kinds=KINDS, deps=["hr_roster", "sparkwise_users"]),
-        spec(sync.user_sync_outcome, kinds=KINDS, deps=["user_sync_plan"]),
+        spec(sync.user_sync_plan, kinds=KINDS),
+        spec(sync.user_sync_outcome, kinds=KINDS),
     ],
     check_specs=[
         sync_checks.WITHIN_LIMITS,
@@ -79,11 +82,11 @@ def plan_and_send(
             judge = Judge(context, sync.user_sync_plan, warehouse.tables)
             judge.judge([None])
             # Where the plan as it was kept is wrong, this ends the step: nothing is sent.
-            yield from judge.results(run.planned(plan, approval=approval_of(plan, undo=config.undo)))
+            yield from judge.results([run.planned(plan, approval=approval_of(plan, undo=config.undo))])
         if dg.AssetKey("user_sync_outcome") in asked:
             outcomes = run.carry_out(plan)
             if not config.undo:
                 run.remember_sync(plan)
             judge = Judge(context, sync.user_sync_outcome, warehouse.tables)
             judge.judge([None])
-            yield from judge.results(run.carried_out(plan, outcomes))
+            yield from judge.results([run.carried_out(plan, outcomes)])

@@ -1,8 +1,9 @@
-"""Schedules: they ask for runs, and load nothing themselves. All start stopped."""
+"""Schedules: they ask for runs, and load nothing themselves. All start stopped. When they run stands in `clocks`."""
 
 import dagster as dg
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
+from exec_orchestration.defs import clocks
 from exec_orchestration.defs.jobs import daily_refresh
 from exec_orchestration.defs.partitions import DAILY
 from exec_orchestration.defs.resources import lookback_days
@@ -11,7 +12,7 @@ from exec_orchestration.defs.sync_jobs import user_sync
 
 @dg.schedule(
     job=daily_refresh,
-    cron_schedule="30 2 * * *",
+    cron_schedule=clocks.NIGHT.cron,
     execution_timezone=DAILY.timezone,
     default_status=dg.DefaultScheduleStatus.STOPPED,
     description="Loads yesterday, and the LOOKBACK_DAYS - 1 days before it again, since sessions are graded late.",
@@ -29,7 +30,7 @@ def daily_refresh_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunReque
 
 @dg.schedule(
     job=user_sync,
-    cron_schedule="15 5 * * *",
+    cron_schedule=clocks.MORNING.cron,
     execution_timezone=DAILY.timezone,
     default_status=dg.DefaultScheduleStatus.STOPPED,
     description="Syncs the users even when HR has not changed: people edit Sparkwise by hand, and last days pass.",
@@ -42,7 +43,7 @@ def user_sync_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
 request_budget_schedule = dg.ScheduleDefinition(
     name="request_budget_schedule",
     target=dg.AssetSelection.assets("request_budget"),
-    cron_schedule="5 * * * *",
+    cron_schedule=clocks.BUDGET.cron,
     execution_timezone=DAILY.timezone,
     default_status=dg.DefaultScheduleStatus.STOPPED,
     description="Brings request_budget up to date every hour. It sends no request to a vendor.",

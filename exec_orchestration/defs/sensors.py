@@ -53,7 +53,7 @@ def hr_roster_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         settle_seconds = roster.settle_seconds
     except ExecOrchestrationError as error:
         return _skip(cursor, str(error))
-    moment = now()
+    moment = datetime.now(UTC)
     if cursor.seen != content:
         cursor = replace(cursor, seen=content, seen_at=moment.timestamp())
     under_way = _run_under_way(context.instance)
@@ -73,11 +73,6 @@ def hr_roster_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
             f"{settle_seconds:.0f} s (HR_ROSTER_SETTLE_SECONDS).",
         )
     return _ask(cursor, content)
-
-
-def now() -> datetime:
-    """This moment in UTC, which tests replace."""
-    return datetime.now(UTC)
 
 
 def _ask(cursor: Cursor, content: str) -> dg.SensorResult:

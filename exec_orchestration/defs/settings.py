@@ -180,6 +180,13 @@ PARTITIONS_TIMEZONE = Setting(
 LOOKBACK_DAYS = Setting(
     "LOOKBACK_DAYS", "3", "a whole number from 1 up", "days that the schedule loads again", valid.whole_number(1)
 )
+ASSET_OWNERS = Setting(
+    "ASSET_OWNERS",
+    "team:learning-data",
+    "e-mail addresses, and teams such as team:learning-data, separated by commas",
+    "whom the UI names as owners of the assets",
+    valid.owners,
+)
 LEARNING_REPORT_PATH = Setting(
     "LEARNING_REPORT_PATH",
     "data/learning_report.html",

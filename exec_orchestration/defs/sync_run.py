@@ -6,7 +6,7 @@ wing needs from the other rooms.
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -15,11 +15,13 @@ import dagster as dg
 from pydantic import Field
 
 from exec_orchestration.defs import sync_checks
+from exec_orchestration.defs.drawn import Plots, drawn
 from exec_orchestration.defs.lanes import charge_of
 from exec_orchestration.defs.loading import Load
 from exec_orchestration.defs.metadata import row_count
 from exec_orchestration.defs.resources import SparkwiseResource, WarehouseResource
 from exec_orchestration.defs.roster_resource import RosterResource
+from exec_orchestration.defs.sync_plots import planned_over_time, sent_over_time
 from exec_orchestration.defs.user_sync import (
     SparkwiseVendor,
     WarehouseJournal,
@@ -33,6 +35,7 @@ from exec_orchestration.defs.user_sync import (
     tally,
     write_answers,
 )
+from exec_orchestration.defs.versions import materialization
 from exec_orchestration.errors import PlanRefused
 from exec_orchestration.roster.account import Account, Outcome
 from exec_orchestration.roster.apply import World, apply
@@ -42,6 +45,7 @@ from exec_orchestration.roster.plan import Limits, Plan, approved, make_plan
 from exec_orchestration.roster.readback import settled
 from exec_orchestration.roster.undo import inverse
 from exec_orchestration.tables import journal, sparkwise
+from exec_orchestration.tables.warehouse import Warehouse
 
 APPROVAL = (
     "echo '{asked}' > approval.yaml && dagster job execute -m exec_orchestration.definitions -j {job} -c approval.yaml"
@@ -125,9 +129,9 @@ class UserSync:
             staging.read(self.sparkwise.api.users)
             staging.record_rejects()
             staging.judge_rejects()
-            rows = staging.stage.replace(None)
-        facts = row_count(rows, partitioned=False)
-        self.context.log_event(dg.AssetMaterialization("sparkwise_users", metadata=dict(facts)))
+            replaced = staging.stage.replace(None, version=load.run_id)
+        facts = row_count(replaced.rows, partitioned=False)
+        self.context.log_event(materialization(load.key, None, replaced.version, facts))
 
     def differences(self, accounts: Sequence[Account], *, retry_refused: bool = False) -> list[Change]:
         """What has to change for Sparkwise to be as HR asks for."""
@@ -172,6 +176,7 @@ class UserSync:
             "plan_id": plan.plan_id,
             "plan": dg.MetadataValue.md(plan_in_words(plan, approval=approval, names=self.names)),
             **({"approve_with": approval, "plan_fingerprint": plan.fingerprint} if approval else {}),
+            **self.plots(planned_over_time),
         }
         self.context.log.info(f"Plan {plan.plan_id}: {plan.counts}, {len(plan.held_ids)} waiting")
         return dg.MaterializeResult(
@@ -222,6 +227,7 @@ class UserSync:
             "drift": len(left),
             "requests": self.sparkwise.api.client.traffic.requests - self.requests,
             "plan_id": plan.plan_id,
+            **self.plots(sent_over_time),
         }
         return dg.MaterializeResult(
             asset_key="user_sync_outcome",
@@ -231,6 +237,10 @@ class UserSync:
                 sync_checks.no_drift(left, waiting=len(waiting), blocked=blocked, names=self.names),
             ],
         )
+
+    def plots(self, over_time: Callable[[Warehouse, datetime], Plots]) -> Plots:
+        """A plot of the last days up to now."""
+        return drawn(lambda: over_time(self.tables, datetime.now(UTC)), self.context.log)
 
 
 def approval_of(plan: Plan, *, undo: str) -> str | None:

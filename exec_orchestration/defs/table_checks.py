@@ -31,6 +31,7 @@ HASHES_ARE_UNCHANGED = "hashes_are_unchanged"
 REFERENCES_ARE_KNOWN = "references_are_known"
 ONE_CURRENT_STATE = "one_current_state"
 AGREES_WITH_RAW = "agrees_with_raw"
+INPUTS_ARE_LOADED = "inputs_are_loaded"
 
 MEANING: Mapping[str, str] = {
     EVERY_ROW_FITS: "Every row fits its declaration: its key is there once, required values are present, and numbers "
@@ -44,10 +45,12 @@ MEANING: Mapping[str, str] = {
     HASHES_ARE_UNCHANGED: "No participation that was loaded before came back with another hash.",
     REFERENCES_ARE_KNOWN: "Every scenario, skill and person that the rows name is found in its own table.",
     ONE_CURRENT_STATE: "Nothing has two current states, and no state ends before it begins.",
+    INPUTS_ARE_LOADED: "What the mart is made of was loaded for the day: without it, no rows means that nobody looked, "
+    "and not that nobody came.",
     AGREES_WITH_RAW: "The mart's totals are those of the raw rows that it is made of, and shares add up to 1.",
 }
 # What only asks for a look. Everything else guards the tables that are built on this one, and stops them.
-ONLY_WARNS = {NOTHING_IS_UNKNOWN, ROW_COUNT_IS_USUAL, HASHES_ARE_UNCHANGED, REFERENCES_ARE_KNOWN}
+ONLY_WARNS = {NOTHING_IS_UNKNOWN, ROW_COUNT_IS_USUAL, HASHES_ARE_UNCHANGED, REFERENCES_ARE_KNOWN, INPUTS_ARE_LOADED}
 
 FEWEST_WEEKS, FEWEST_ROWS, TIMES = 3, 10, 3
 # Sums of seconds are floating-point numbers; everything else is counted.
@@ -80,6 +83,7 @@ def names_of(table: sa.Table) -> list[str]:
         HASHES_ARE_UNCHANGED: table is sparkwise_completions,
         ONE_CURRENT_STATE: table in STATES,
         AGREES_WITH_RAW: table in AGREEMENTS,
+        INPUTS_ARE_LOADED: table in AGREEMENTS and is_daily(table),
     }
     return [name for name, is_there in has.items() if is_there]
 
@@ -195,6 +199,12 @@ def one_current_state(*, twice: int, early: int) -> Verdict:
     found = [f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count]
     told = f"{', '.join(found)}." if found else "One current state each."
     return Verdict(ONE_CURRENT_STATE, not found, told, counts)
+
+
+def inputs_are_loaded(missing: Sequence[str]) -> Verdict:
+    """From the names of the inputs that were never loaded for the day."""
+    told = f"Never loaded for this day: {', '.join(missing)}." if missing else "Every input was loaded for this day."
+    return Verdict(INPUTS_ARE_LOADED, not missing, told, {"missing": list(missing)})
 
 
 def agrees_with_raw(more: Mapping[str, float], *, odd: Mapping[str, int]) -> Verdict:

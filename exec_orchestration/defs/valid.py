@@ -131,6 +131,15 @@ def ids(text: str) -> frozenset[str]:
     return frozenset(each.strip() for each in text.split(",") if each.strip())
 
 
+def owners(text: str) -> tuple[str, ...]:
+    """E-mail addresses and teams, such as `team:learning-data`, separated by commas."""
+    found = tuple(dict.fromkeys(each.strip() for each in text.split(",") if each.strip()))
+    for each in found:
+        if not re.fullmatch(r"team:\S.*|[^@\s]+@[^@\s]+\.[^@\s]+", each):
+            raise ValueError(f"{each[:80]} is neither an e-mail address nor a team such as team:learning-data")
+    return found
+
+
 def words(text: str) -> tuple[str, ...]:
     """Words separated by commas, in small letters."""
     return tuple(each.strip().casefold() for each in text.split(",") if each.strip())

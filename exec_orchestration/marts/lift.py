@@ -4,9 +4,12 @@ Daily lifts are never summed or averaged into a longer one: over several days th
 day that has one and the best is the highest of all, as Exec itself would answer for the whole range.
 """
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from exec_orchestration.marts.figures import Days, average, count_where, medians, rate, within
+from exec_orchestration.marts.weeks import span, week_of
 from exec_orchestration.tables.exec_com import exec_participant_analytics as practice
 from exec_orchestration.tables.marts import learner_lift as learner_lift_table
 
@@ -34,7 +37,6 @@ def scenario_lift(days: Days) -> sa.Select[tuple[object, ...]]:
         .group_by(cells.c.partition_date, cells.c.scenario_id)
         .cte("totals")
     )
-    same_cell = sa.and_(*(totals.c[name] == median.c[name] for name in DAY_AND_SCENARIO))
     return sa.select(
         totals.c.partition_date,
         totals.c.scenario_id,
@@ -45,25 +47,37 @@ def scenario_lift(days: Days) -> sa.Select[tuple[object, ...]]:
         totals.c.average_lift_points,
         median.c.median_lift_points,
         totals.c.improved_share,
-    ).select_from(totals.outerjoin(median, same_cell))
+    ).select_from(totals.outerjoin(median, _same(totals, median, DAY_AND_SCENARIO)))
 
 
 def learner_lift(days: Days | None = None) -> sa.Select[tuple[object, ...]]:
     """One row per scenario and learner, composed over `days`, or over every day that is loaded."""
     loaded = sa.select(practice)
     cells = (loaded if days is None else loaded.where(within(practice.c.partition_date, days))).cte("cells")
-    scored = _scored(cells)
+    return _composed(cells, learner_lift_table.c.keys(), by=LEARNER)
+
+
+def weekly_lift(weeks: Sequence[Days]) -> sa.Select[tuple[object, ...]]:
+    """One row per week, scenario and learner, composed over the days of the week, which is named by its last one."""
+    week = week_of(practice.c.partition_date, weeks).label("week")
+    cells = sa.select(practice, week).where(within(practice.c.partition_date, span(weeks))).cte("cells")
+    return _composed(cells, ("week", *learner_lift_table.c.keys()), by=("week", *LEARNER))
+
+
+def _composed(cells: sa.CTE, columns: Sequence[str], *, by: Sequence[str]) -> sa.Select[tuple[object, ...]]:
+    """One row per value of the columns `by`, the days of its cells composed into one lift."""
+    scored = _scored(cells, by)
+    key = [cells.c[name] for name in by]
     totals = (
         sa.select(
-            cells.c.scenario_id,
-            cells.c.user_id,
+            *key,
             sa.func.min(cells.c.partition_date).label("first_practised_on"),
             sa.func.max(cells.c.partition_date).label("last_practised_on"),
             sa.func.sum(cells.c.session_count).label("session_count"),
             sa.func.sum(cells.c.total_duration_seconds).label("total_duration_seconds"),
         )
         .where(cells.c.session_count > 0)
-        .group_by(cells.c.scenario_id, cells.c.user_id)
+        .group_by(*key)
         .cte("totals")
     )
     first = sa.select(scored).where(scored.c.from_first == 1).cte("first")
@@ -76,14 +90,14 @@ def learner_lift(days: Days | None = None) -> sa.Select[tuple[object, ...]]:
         "best_rank": best.c.best_rank,
         "lift_points": best.c.best_score - first.c.first_score,
     }
-    return sa.select(*(found[column.name].label(column.name) for column in learner_lift_table.c)).select_from(
-        totals.outerjoin(first, _same_learner(totals, first)).outerjoin(best, _same_learner(totals, best))
+    return sa.select(*(found[name].label(name) for name in columns)).select_from(
+        totals.outerjoin(first, _same(totals, first, by)).outerjoin(best, _same(totals, best, by))
     )
 
 
-def _scored(cells: sa.CTE) -> sa.CTE:
+def _scored(cells: sa.CTE, by: Sequence[str]) -> sa.CTE:
     """The cells in which a score was reached, numbered per learner from the earliest and from the best."""
-    learner = [cells.c[name] for name in LEARNER]
+    learner = [cells.c[name] for name in by]
     earliest = (cells.c.first_score.is_(None), cells.c.partition_date)
     # The highest score first; the earlier day where two are equal, so that the rank is always the same one.
     highest = (cells.c.best_score.is_(None), cells.c.best_score.desc(), cells.c.partition_date)
@@ -102,5 +116,5 @@ def _scored(cells: sa.CTE) -> sa.CTE:
     )
 
 
-def _same_learner(left: sa.CTE, right: sa.CTE) -> sa.ColumnElement[bool]:
-    return sa.and_(*(left.c[name] == right.c[name] for name in LEARNER))
+def _same(left: sa.CTE, right: sa.CTE, by: Sequence[str]) -> sa.ColumnElement[bool]:
+    return sa.and_(*(left.c[name] == right.c[name] for name in by))

@@ -1,10 +1,12 @@
 """The words in which tables are declared: a table's grain, a column's type, key, unit, source and meaning.
 
 Nothing here reads or writes; the declarations themselves stand in the files named after their source.
-`source` is the dotted path of a value in the vendor's item; a column without one is given by the loader.
+A column's `source` is the dotted path of a value in the vendor's item; a column without one is given by the loader. A
+table's `source` is the operation that it is read by, or where else its rows come from; its `inputs` are the tables that
+it is made of.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -113,19 +115,27 @@ def partition_date(meaning: str, *, key: bool = True) -> sa.Column[Any]:
     return day(PARTITION, f"The partition: {meaning}, as a day in PARTITIONS_TIMEZONE.", key=key, required=True)
 
 
-def raw_table(name: str, comment: str, *columns: sa.Column[Any], group: Group) -> sa.Table:
+def raw_table(name: str, comment: str, *columns: sa.Column[Any], group: Group, source: str) -> sa.Table:
     """A table that holds a vendor's rows: its own columns, then what every raw row carries."""
     every = (
         json_text("extra", "Fields that the vendor sent and this declaration does not know, by their path."),
         instant("fetched_at", "When the listing that brought this row was begun (UTC).", required=True),
         text("run_id", "The Dagster run that brought this row.", required=True),
     )
-    return table(name, comment, *columns, *every, group=group)
+    return table(name, comment, *columns, *every, group=group, source=source)
 
 
-def table(name: str, comment: str, *columns: sa.Column[Any], group: Group) -> sa.Table:
+def table(
+    name: str,
+    comment: str,
+    *columns: sa.Column[Any],
+    group: Group,
+    source: str | None = None,
+    inputs: Sequence[str] = (),
+) -> sa.Table:
     """A table; daily when it has a `partition_date`, which is indexed unless it leads the key."""
-    made = sa.Table(name, METADATA, *columns, comment=comment, info={"group": group})
+    info = {"group": group, "source": source, "inputs": tuple(inputs)}
+    made = sa.Table(name, METADATA, *columns, comment=comment, info=info)
     if is_daily(made) and not made.c[PARTITION].primary_key:
         sa.Index(f"ix_{name}_{PARTITION}", made.c[PARTITION])
     return made
@@ -134,6 +144,18 @@ def table(name: str, comment: str, *columns: sa.Column[Any], group: Group) -> sa
 def is_raw(table: sa.Table) -> bool:
     """True for a table of a vendor's rows."""
     return "extra" in table.c
+
+
+def description_of(table: sa.Table) -> str:
+    """A table's grain, and where its rows come from, in Markdown."""
+    source, inputs = table.info["source"], ", ".join(f"`{name}`" for name in table.info["inputs"])
+    told = [f"Source: {source}." if source else "", f"Made of {inputs}." if inputs else ""]
+    return " ".join([str(table.comment), *filter(None, told)])
+
+
+def has_personal_data(table: sa.Table) -> bool:
+    """True where a column is about a person."""
+    return any(column.info.get("personal") for column in table.columns)
 
 
 def is_daily(table: sa.Table) -> bool:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from hashlib import sha256
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -214,7 +215,7 @@ def _sqlite_loader(connection: Connection, table: sa.Table, last: Any) -> Load:
         if not connection.in_transaction():
             connection.begin()
         driver: Any = connection.connection.driver_connection
-        driver.executemany(statement, map(stored, batch))
+        driver.executemany(statement, stored(batch))
 
     return load
 
@@ -229,8 +230,8 @@ def _copy_loader(connection: Connection, table: sa.Table, last: Any) -> Load:
         driver: Any = connection.connection.driver_connection
         with driver.cursor() as cursor, cursor.copy(statement) as copy:
             copy.set_types(types)
-            for row in batch:
-                copy.write_row(stored(row))
+            for row in stored(batch):
+                copy.write_row(row)
         # Committed batch by batch, so that no transaction stays idle while the next page is fetched.
         connection.commit()
 
@@ -254,8 +255,10 @@ def _copy_type(kind: sa.types.TypeEngine[Any]) -> str:
     return next(name for known, name in _COPY_TYPES if isinstance(kind, known))
 
 
-def _storing(table: sa.Table, last: Any, changes: dict[type, Callable[[Any], Any]]) -> Callable[[Row], list[Any]]:
-    """What turns a typed row into what the driver stores: as SQLAlchemy would, without its cost for every value."""
+def _storing(
+    table: sa.Table, last: Any, changes: dict[type, Callable[[Any], Any]]
+) -> Callable[[list[Row]], Iterator[Row]]:
+    """What turns typed rows into what the driver stores: as SQLAlchemy would, without its cost for every value."""
     changed = [
         (at, change)
         for at, column in enumerate(table.columns)
@@ -263,13 +266,11 @@ def _storing(table: sa.Table, last: Any, changes: dict[type, Callable[[Any], Any
         if isinstance(column.type, kind)
     ]
 
-    def stored(row: Row) -> list[Any]:
-        values = [*row, last]
+    def stored(batch: list[Row]) -> Iterator[Row]:
+        columns: list[Any] = [*zip(*batch, strict=True), repeat(last)]
         for at, change in changed:
-            value = values[at]
-            if value is not None:
-                values[at] = change(value)
-        return values
+            columns[at] = [None if value is None else change(value) for value in columns[at]]
+        return zip(*columns, strict=False)
 
     return stored
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from exec_orchestration.tables import METADATA
-from exec_orchestration.tables.declare import is_daily
+from exec_orchestration.tables.declare import description_of, is_daily
 
 GROUPS = ("exec", "sparkwise", "hr", "analytics", "user_sync", "ledger")
 HEAD = """# Tables
@@ -32,7 +32,7 @@ def _group(group: str) -> Iterator[str]:
 
 def _table(table: sa.Table) -> Iterator[str]:
     yield f"### `{table.name}`\n"
-    yield f"{table.comment} {'Daily partitions.' if is_daily(table) else 'No partitions.'}\n"
+    yield f"{description_of(table)} {'Daily partitions.' if is_daily(table) else 'No partitions.'}\n"
     yield "| column | type | null | unit | source | meaning |"
     yield "|---|---|---|---|---|---|"
     for column in table.columns:

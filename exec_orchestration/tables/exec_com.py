@@ -40,6 +40,7 @@ exec_scenarios = raw_table(
     instant("updated_at", "When the scenario was last changed.", source="updated_at"),
     boolean("archived", "True when only `include_archived=true` lists it.", source="archived", required=True),
     group="exec",
+    source="Exec's `GET /scenarios`, once with and once without `include_archived`",
 )
 
 exec_skills = raw_table(
@@ -70,6 +71,7 @@ exec_skills = raw_table(
     ),
     number("avg_score", "Average score now.", source="proficiency_summary.avg_score", unit="points"),
     group="exec",
+    source="Exec's `GET /skills?include=proficiency`",
 )
 
 exec_members = raw_table(
@@ -82,6 +84,7 @@ exec_members = raw_table(
     text("role", "The person's role in the workspace.", source="role", accepted=ROLES),
     instant("created_at", "When the person joined the workspace.", source="created_at"),
     group="exec",
+    source="Exec's `GET /workspace/members`",
 )
 
 exec_participant_analytics = raw_table(
@@ -112,6 +115,7 @@ exec_participant_analytics = raw_table(
         unit="seconds",
     ),
     group="exec",
+    source="Exec's `GET /scenarios/{id}/analytics/participants`",
 )
 
 exec_assignments = raw_table(
@@ -144,6 +148,7 @@ exec_assignments = raw_table(
     text("program_name", "The program's name.", source="program.name"),
     instant("created_at", "When it was assigned.", source="created_at", required=True),
     group="exec",
+    source="Exec's `GET /scenarios/assignments`",
 )
 
 exec_assignment_history = table(
@@ -158,6 +163,7 @@ exec_assignment_history = table(
     integer("attempt_count", "Attempts when it was last listed in this state.", required=True, unit="attempts"),
     text("run_id", "The Dagster run that first saw this state.", required=True),
     group="exec",
+    source="Exec's `GET /scenarios/assignments`, each listing compared with the last",
 )
 
 exec_skill_proficiency = raw_table(
@@ -174,6 +180,7 @@ exec_skill_proficiency = raw_table(
     integer("observation_count", "Observations so far.", source="observation_count", required=True, unit="sessions"),
     instant("last_practiced_at", "The last observation.", source="last_practiced_at"),
     group="exec",
+    source="Exec's `GET /skills/{id}/proficiency`",
 )
 
 exec_sessions = raw_table(
@@ -205,4 +212,5 @@ exec_sessions = raw_table(
     ),
     instant("created_at", "When the session began.", source="created_at", required=True),
     group="exec",
+    source="Exec's `GET /sessions`",
 )

@@ -25,6 +25,7 @@ hr_roster = table(
     day("end_on", "Last day of employment."),
     text("run_id", "The Dagster run that opened this version.", required=True),
     group="hr",
+    source="HR's roster at `HR_ROSTER_URL`",
 )
 
 hr_roster_reads = table(

@@ -15,3 +15,13 @@ rejected_rows = table(
     text("run_id", "The Dagster run that brought it.", required=True),
     group="ledger",
 )
+
+data_versions = table(
+    "data_versions",
+    "One row per raw table and partition: the name of its content. It changes only when the rows do, whatever "
+    "fetched_at and run_id say, and is what Dagster is told as the data version.",
+    text("asset", "The table.", key=True),
+    text("partition", "The partition's day; '' for a table without partitions.", key=True),
+    text("version", "The run that brought this content.", required=True),
+    group="ledger",
+)

@@ -7,6 +7,16 @@ from exec_orchestration.tables.declare import boolean, day, integer, number, par
 from exec_orchestration.tables.exec_com import RANKS, TIERS
 from exec_orchestration.tables.hr import STATUSES
 
+# What both scorecards join.
+OF_BOTH_VENDORS = (
+    "hr_roster",
+    "exec_members",
+    "exec_participant_analytics",
+    "exec_assignments",
+    "learner_lift",
+    "sparkwise_completions",
+)
+
 scenario_lift = table(
     "scenario_lift",
     "One row per day and scenario that somebody practised: how much people improved within the day. For a longer time "
@@ -21,6 +31,7 @@ scenario_lift = table(
     number("median_lift_points", "Median of the people's lifts within the day.", unit="points"),
     number("improved_share", "People with a lift above 0, of those with a lift.", unit="share"),
     group="analytics",
+    inputs=("exec_participant_analytics",),
 )
 
 learner_lift = table(
@@ -39,6 +50,7 @@ learner_lift = table(
     number("lift_points", "Best score minus first score.", unit="points"),
     number("total_duration_seconds", "Time spent.", required=True, unit="seconds"),
     group="analytics",
+    inputs=("exec_participant_analytics",),
 )
 
 rank_distribution = table(
@@ -53,6 +65,7 @@ rank_distribution = table(
     integer("best_participants", "People whose best score of the day had this rank.", required=True, unit="people"),
     number("best_share", "Of those with a best rank.", unit="share"),
     group="analytics",
+    inputs=("exec_participant_analytics",),
 )
 
 assignment_completion = table(
@@ -84,6 +97,7 @@ assignment_completion = table(
         unit="share",
     ),
     group="analytics",
+    inputs=("exec_assignments", "exec_assignment_history"),
 )
 
 session_completion = table(
@@ -99,6 +113,7 @@ session_completion = table(
     number("completion_rate", "completed / participants.", unit="share"),
     number("average_steps_visited_pct", "Average of the percentage of steps visited.", unit="percent"),
     group="analytics",
+    inputs=("sparkwise_completions",),
 )
 
 skill_tiers = table(
@@ -110,6 +125,7 @@ skill_tiers = table(
     integer("learners", "People in the tier.", required=True, unit="people"),
     number("share", "Of all people with an observation of the skill.", unit="share"),
     group="analytics",
+    inputs=("exec_skill_proficiency",),
 )
 
 learner_scorecard = table(
@@ -144,6 +160,7 @@ learner_scorecard = table(
     number("attendance_rate", "attended / participations.", unit="share"),
     number("session_completion_rate", "completed / participations.", unit="share"),
     group="analytics",
+    inputs=(*OF_BOTH_VENDORS, "exec_skill_proficiency", "sparkwise_users"),
 )
 
 department_scorecard = table(
@@ -164,4 +181,5 @@ department_scorecard = table(
     number("attendance_rate", "attended / participations.", unit="share"),
     number("session_completion_rate", "completed / participations.", unit="share"),
     group="analytics",
+    inputs=OF_BOTH_VENDORS,
 )

@@ -18,6 +18,7 @@ sparkwise_clusters = raw_table(
     number("duration_minutes", "Planned length of the session.", source="duration", unit="minutes"),
     text("iframe_code", "Embed code, only where self-registration is on.", source="iframeCode"),
     group="sparkwise",
+    source="Sparkwise's clusters (`SPARKWISE_CLUSTERS_REQUEST`)",
 )
 
 sparkwise_completions = raw_table(
@@ -55,6 +56,7 @@ sparkwise_completions = raw_table(
     ),
     text("hash", "Sparkwise's fingerprint of the row; a new one means that it was changed.", source="hash"),
     group="sparkwise",
+    source="Sparkwise's completions (`SPARKWISE_COMPLETIONS_REQUEST`)",
 )
 
 sparkwise_users = raw_table(
@@ -71,4 +73,5 @@ sparkwise_users = raw_table(
         personal=True,
     ),
     group="sparkwise",
+    source="Sparkwise's users (`SPARKWISE_USERS_REQUEST`)",
 )

@@ -24,6 +24,7 @@ user_sync_plan = table(
     instant("carried_out_at", "When a sync of everybody had sent all that was not held; null until then."),
     text("run_id", "The Dagster run that made the plan.", required=True),
     group="user_sync",
+    inputs=("hr_roster", "sparkwise_users"),
 )
 
 user_sync_outcome = table(
@@ -40,9 +41,11 @@ user_sync_outcome = table(
         required=True,
         accepted=RESULTS,
     ),
-    text("error", "What Sparkwise said, or why the result is not known."),
+    text("error", "What Sparkwise said, or why the result is not known.", personal=True),
     instant("sent_at", "When it was sent.", required=True),
     instant("answered_at", "When the result was known."),
     text("run_id", "The Dagster run that sent it.", required=True),
     group="user_sync",
+    source="Sparkwise's answers to upserts and deactivations",
+    inputs=("user_sync_plan",),
 )

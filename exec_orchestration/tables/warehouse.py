@@ -8,16 +8,17 @@ The dialects' differences stand in `dialects`, the schema's history in `migratio
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from itertools import islice
 from typing import Any
+from uuid import uuid4
 
 import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from exec_orchestration.errors import WarehouseError
-from exec_orchestration.tables import dialects
+from exec_orchestration.tables import dialects, versions
 from exec_orchestration.tables.declare import PARTITION
 from exec_orchestration.tables.ledger import rejected_rows
 from exec_orchestration.tables.migrate import migrate
@@ -39,6 +40,15 @@ class Window:
 
     def __str__(self) -> str:
         return str(self.first) if self.first == self.last else f"{self.first}...{self.last}"
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """What became of a window: how many rows it has, the name of its content, and whether that is new."""
+
+    rows: int
+    version: str
+    changed: bool
 
 
 class Warehouse:
@@ -73,7 +83,7 @@ class Warehouse:
         """The number of rows that now are the whole of `window` (None: of the table), in one transaction."""
         with self.stage(table) as stage:
             stage.fill(rows)
-            return stage.replace(window)
+            return stage.replace(window).rows
 
     def replace_window_by_query(self, table: sa.Table, window: Window | None, query: sa.Select[Any]) -> int:
         """Like `replace_window`, with the rows that `query` selects inside the warehouse, by column name."""
@@ -95,6 +105,11 @@ class Warehouse:
         with self._guarded(f"look at {table.name}"):
             found = sa.inspect(self.engine).get_pk_constraint(table.name)["constrained_columns"]
         return set(found) == {column.name for column in table.primary_key.columns}
+
+    def newest(self, *instants: sa.Column[datetime]) -> datetime | None:
+        """The last of all instants in some columns of a table: in one that keeps versions, when it changed last."""
+        last = [self.read(sa.select(sa.func.max(each)))[0][0] for each in instants]
+        return max((found for found in last if found is not None), default=None)
 
     def replace_rejects(self, asset: str, days: Sequence[date | None], values: list[dict[str, Any]]) -> None:
         """Make `values` the rejected rows of these partitions of an asset; None stands for rows without a day."""
@@ -212,30 +227,48 @@ class Stage:
             dialects.keep_other_writers_out(self._connection, target)
             return [self._connection.execute(statement).rowcount for statement in statements]
 
-    def replace(self, window: Window | None) -> int:
-        """Make the staged rows of `window` (None: all of them) the whole of it, in one transaction; their number.
+    def replace(self, window: Window | None, *, version: str | None = None) -> Replaced:
+        """Make the staged rows of `window` (None: all of them) the whole of it, in one transaction.
 
-        A row whose key stands in another partition moves: the newest listing is right about where it belongs.
+        `version` names the content if it is new. A row whose key stands in another partition moves: the newest listing
+        is right about where it belongs.
         """
+        held, chosen = ([window.holds(each.c[PARTITION])] if window else [] for each in (self.table, self.staged))
         names = [column.name for column in self.table.columns]
-        chosen = sa.select(*(self.staged.c[name] for name in names))
-        moved = []
-        if window is not None:
-            chosen = chosen.where(window.holds(self.staged.c[PARTITION]))
-            moved = [] if self.table.c[PARTITION].primary_key else [self._delete_moved(window)]
-        insert = self.table.insert().from_select(names, chosen)
-        return self.execute(self.table, _delete(self.table, window), *moved, insert)[-1]
+        rows = sa.select(*(self.staged.c[name] for name in names)).where(*chosen)
+        with dialects.writing_on(self._connection):
+            dialects.keep_other_writers_out(self._connection, self.table)
+            changed = not versions.is_same(self._connection, self.table, self.staged, held, chosen)
+            self._connection.execute(_delete(self.table, window))
+            self._take_from_elsewhere(window)
+            count = self._connection.execute(self.table.insert().from_select(names, rows)).rowcount
+            return Replaced(count, self._settle(window, version or str(uuid4()), changed=changed), changed)
+
+    def _take_from_elsewhere(self, window: Window | None) -> None:
+        """Remove rows that now belong to the window from where they stood; their old partitions count as changed."""
+        if window is None or self.table.c[PARTITION].primary_key:
+            return
+        # Only the keys that stand in both are gathered: for SQLite, gathering all that are staged takes longer.
+        (key,) = self.table.primary_key.columns
+        standing = self.table.alias("standing").c[key.name]
+        both = self.staged.join(standing.table, standing == self.staged.c[key.name])
+        moved = sa.select(standing).select_from(both).where(window.holds(self.staged.c[PARTITION]))
+        if self._connection.execute(self.table.delete().where(key.in_(moved))).rowcount:
+            versions.forget(self._connection, self.table.name)
+
+    def _settle(self, window: Window | None, version: str, *, changed: bool) -> str:
+        """The version of the window; one of several days at once has none to keep."""
+        if window is not None and window.first != window.last:
+            versions.forget(self._connection, self.table.name)
+            return version
+        partition = str(window) if window else versions.WHOLE_TABLE
+        return versions.settle(self._connection, self.table.name, partition, version, changed=changed)
 
     def append(self, *before: sa.UpdateBase) -> int:
         """Add the staged rows to the table after some other statements, in one transaction; their number."""
         names = [column.name for column in self.table.columns]
         rows = sa.select(*(self.staged.c[name] for name in names))
         return self.execute(self.table, *before, self.table.insert().from_select(names, rows))[-1]
-
-    def _delete_moved(self, window: Window) -> sa.Delete:
-        (key,) = self.table.primary_key.columns
-        staged_keys = sa.select(self.staged.c[key.name]).where(window.holds(self.staged.c[PARTITION]))
-        return self.table.delete().where(key.in_(staged_keys))
 
     def drop(self) -> None:
         """Remove the stage; a broken connection has taken it along already."""

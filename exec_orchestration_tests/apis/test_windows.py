@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exec_orchestration.apis import windows as windows_module
-from exec_orchestration.apis.windows import PAGE_ROWS, PrunedWindows
+from exec_orchestration.apis import exec_com
+from exec_orchestration.apis.exec_com import PAGE_SIZE
+from exec_orchestration.apis.windows import PrunedWindows
 
 Item = dict[str, Any]
 Cells = dict[tuple[str, int], list[Item]]
@@ -85,7 +86,7 @@ def cells_of(windows: PrunedWindows) -> Cells:
 def naive_load(sessions: list[Practised], scenarios: list[str], days: int) -> tuple[Cells, int]:
     """Every non-empty cell, and the requests that asking each takes."""
     answers = {(each, day): participants(sessions, each, day, day + 1) for each in scenarios for day in range(days)}
-    requests = sum(max(1, ceil(len(items) / PAGE_ROWS)) for items in answers.values())
+    requests = sum(max(1, ceil(len(items) / PAGE_SIZE)) for items in answers.values())
     return {cell: items for cell, items in answers.items() if items}, requests
 
 
@@ -151,7 +152,7 @@ def test_a_session_that_appears_in_between_leaves_each_cell_as_it_was_at_some_ti
 def test_answers_of_several_pages_are_paid_for(data: st.DataObject, days: int, spare: float) -> None:
     """With pages of two rows: no more than asking each day, but for the pages that no earlier answer told of."""
     sessions, scenarios = data.draw(practice(days)), ["a", "b", "c", "d"]
-    with patch.object(windows_module, "PAGE_ROWS", 2):
+    with patch.object(exec_com, "PAGE_SIZE", 2):
         windows = PrunedWindows(Vendor(sessions).ask, scenarios, days, spare=spare)
         cells, _ = naive_load(sessions, scenarios, days)
         assert cells_of(windows) == cells

@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus
@@ -23,19 +24,19 @@ from exec_orchestration.defs.valid import alert_urls, web_url
 from exec_orchestration.errors import AlertNotSent, BadSetting, KeyRefused, RateLimited, UnhealthyRoster
 
 ONE, OTHER = "json://one.example/hook", "json://other.example/hook"
-SENSORS = [alerts.run_alert_sensor, alerts.check_alert_sensor]
+SENSORS = [alerts.run_failure_alert_sensor, alerts.check_alert_sensor]
 MOOD: dict[str, Any] = {}
 CHECK = dg.AssetCheckSpec("adds_up", asset="figures")
 
 
-@dg.asset
+@dg.asset(group_name="exec")
 @told_plainly
 def load(context: dg.AssetExecutionContext) -> None:
     if MOOD.get("error"):
         raise MOOD["error"]
 
 
-@dg.asset
+@dg.asset(group_name="exec")
 @told_plainly
 def other(context: dg.AssetExecutionContext) -> None:
     if MOOD.get("other"):
@@ -87,14 +88,14 @@ class Post:
     def notifier(self) -> Notifier:
         return Notifier(self.environment, notify=self.notify)
 
-    def tick(self, sensor: dg.SensorDefinition = alerts.run_alert_sensor) -> list[str]:
+    def tick(self, sensor: dg.SensorDefinition = alerts.run_failure_alert_sensor) -> list[str]:
         """What one look of a sensor tells, as titles."""
         self.look(sensor)
         told, self.taken = self.taken, []
         self.last = [message for _, message in told]
         return [message.title for _, message in told]
 
-    def look(self, sensor: dg.SensorDefinition = alerts.run_alert_sensor) -> str:
+    def look(self, sensor: dg.SensorDefinition = alerts.run_failure_alert_sensor) -> str:
         """One look of a sensor with the cursor of the look before; what it says of itself."""
         cursor = self.cursors.get(sensor.name)
         with dg.build_sensor_context(instance=self.instance, repository_def=REPOSITORY, cursor=cursor) as context:
@@ -381,6 +382,33 @@ def test_a_check_is_told_until_it_passes(post: Post) -> None:
     post.run("figures", passed=True)
     assert post.tick(sensor) == ["The check figures.adds_up passes again"]
     post.run("figures", passed=False, severity=dg.AssetCheckSeverity.WARN)
+    assert post.tick(sensor) == []
+
+
+def judged(post: Post, name: str, state: FreshnessState) -> None:
+    """What Dagster's daemon writes down when an asset's freshness changes."""
+    before, now = FreshnessState.UNKNOWN, datetime.now(UTC).timestamp()
+    change = FreshnessStateChange(
+        key=dg.AssetKey(name), new_state=state, previous_state=before, state_change_timestamp=now
+    )
+    post.instance._report_runless_asset_event(change)
+
+
+def test_what_is_late_is_told_once_until_it_is_there(post: Post) -> None:
+    """Once for a night with all that it was to bring, and once when all of it is there again."""
+    sensor = alerts.check_alert_sensor
+    assert post.tick(sensor) == []
+    judged(post, "load", FreshnessState.PASS)
+    assert post.tick(sensor) == []
+    judged(post, "load", FreshnessState.FAIL)
+    assert post.tick(sensor) == ["What daily_refresh brings is late"]
+    assert "load" in post.last[0].body
+    assert "/assets" in post.last[0].body
+    judged(post, "other", FreshnessState.FAIL)
+    judged(post, "load", FreshnessState.PASS)
+    assert post.tick(sensor) == []
+    judged(post, "other", FreshnessState.PASS)
+    assert post.tick(sensor) == ["What daily_refresh brings is there again"]
     assert post.tick(sensor) == []
 
 

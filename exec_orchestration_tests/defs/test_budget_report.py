@@ -91,7 +91,9 @@ def test_the_asset_shows_where_the_budget_stands(sqlite_house: House) -> None:
     assert told["exec_left_for_backfills"] == 700 - total
     assert told["exec_next_opening"] == "open"
     assert told["last_30_days"].count("data:image/svg+xml;base64,") == 2
+    assert "exec\\_skill\\_proficiency 7" in told["last_30_days"]
     assert "| exec_skill_proficiency | 7 |" in told["last_30_days"]
+    assert len(told["last_30_days"]) < 2 * 60_000
     assert re.search(r"\| exec_sessions \| \d+ \| \d+ \| [+-]0 % \| 2026-01-05...2026-01-25 \|", told["estimates"])
 
 

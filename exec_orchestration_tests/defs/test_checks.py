@@ -201,6 +201,22 @@ def test_a_mart_that_disagrees_with_its_raw_rows(house: House, mart: str, monkey
     assert red(house, result) == {(mart, "agrees_with_raw", NEXT)}
 
 
+def test_a_mart_of_a_day_that_was_never_loaded(house: House) -> None:
+    """Its 0 rows say nothing; the check of that day names what is missing, and nothing is stopped."""
+    assert house.run("sparkwise_completions", first=DAY).success
+    result = house.run("session_completion", first=DAY, last=NEXT)
+    assert result.success
+    assert red(house, result) == {("session_completion", "inputs_are_loaded", NEXT)}
+
+
+def test_a_day_without_rows_counts_as_loaded(house: House) -> None:
+    """Nobody came, and somebody has looked."""
+    sunday = "2026-01-25"
+    assert house.run("exec_participant_analytics", first=sunday).success
+    assert house.rows("exec_participant_analytics") == []
+    assert red(house, house.run("scenario_lift", first=sunday)) == set()
+
+
 def test_a_table_that_lost_its_key(sqlite_house: House) -> None:
     """Where the database does not keep the key, the check counts what repeats it."""
     house = sqlite_house

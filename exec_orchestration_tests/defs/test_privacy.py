@@ -133,7 +133,7 @@ class Duty:
 
     def tick(self) -> None:
         """One look of both sensors."""
-        for sensor in (alerts.run_alert_sensor, alerts.check_alert_sensor):
+        for sensor in (alerts.run_failure_alert_sensor, alerts.check_alert_sensor):
             cursor = self.cursors.get(sensor.name)
             with dg.build_sensor_context(instance=self.instance, repository_def=REPOSITORY, cursor=cursor) as context:
                 result = sensor(context)
@@ -171,7 +171,7 @@ def sync_in_all_ways(company: Company) -> None:
     assert result.success
     assert "E0020: update is refused ([hidden] [hidden] <[hidden]> is not" in _told(result, "everybody_is_answered")
     assert "E0022: update (last_name changes)" in _told(result, "no_drift")
-    assert "E0040: the roster's row is bad: line " in _told(result, "nobody_is_blocked")
+    assert "(E0040): the roster's row is bad: line " in _told(result, "nobody_is_blocked")
     assert company.sync().success
     assert "Sparkwise refused it: [hidden] [hidden] <[hidden]> is" in company.planned("blocked")["E0020"]["reason"]
     for employee_id in ("E0020", "E0022", "E0031", "E0040", "E0901"):

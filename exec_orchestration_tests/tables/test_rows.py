@@ -21,6 +21,7 @@ from exec_orchestration.tables.exec_com import (
     exec_skills,
 )
 from exec_orchestration.tables.rows import (
+    ITEMS_AT_A_TIME,
     Day,
     DayOf,
     Reading,
@@ -109,19 +110,22 @@ def test_an_item_becomes_a_typed_row() -> None:
     assert reading == Reading(accepted=1)
 
 
-def test_rows_are_drawn_one_by_one() -> None:
-    """A listing is never held whole: the second item is asked for after the first row is out."""
+def test_rows_are_drawn_a_batch_at_a_time() -> None:
+    """A listing is never held whole: the next batch is asked for after the rows of the one before are out."""
     drawn = []
 
     def items() -> Any:
-        for number in range(3):
+        for number in range(3 * ITEMS_AT_A_TIME):
             drawn.append(number)
             yield session(id=str(number))
 
     rows = read_rows(exec_sessions, items(), Reading(), given=GIVEN, partition=BY_CREATION)
     assert drawn == []
+    for _ in range(ITEMS_AT_A_TIME):
+        next(rows)
+        assert len(drawn) == ITEMS_AT_A_TIME
     next(rows)
-    assert drawn == [0]
+    assert len(drawn) == 2 * ITEMS_AT_A_TIME
 
 
 def test_what_an_item_leaves_out_is_null() -> None:

@@ -386,7 +386,7 @@ def test_a_part_that_is_filled_again_starts_afresh(warehouse: Warehouse, session
         assert stage.fill(sessions(D1, "x"), part=0) == 1
         assert stage.fill([], part=2) == 0
         assert stage.rows_by_day() == {D1: 2}
-        assert stage.replace(one(D1)) == 2
+        assert stage.replace(one(D1)).rows == 2
     assert kept(warehouse) == [("c", D1), ("x", D1)]
 
 
@@ -410,9 +410,9 @@ def test_a_stage_gives_each_day_its_rows(warehouse: Warehouse, sessions: Any, ke
         stage.fill([*sessions(D1, "a"), *sessions(D2, "b", "c"), *sessions(D3, "d")])
         stage.index("partition_date")
         assert stage.rows_by_day() == {D1: 1, D2: 2, D3: 1}
-        assert stage.replace(one(D2)) == 2
+        assert stage.replace(one(D2)).rows == 2
         assert kept(warehouse) == [("b", D2), ("c", D2)]
-        assert stage.replace(Window(D1, D2)) == 3
+        assert stage.replace(Window(D1, D2)).rows == 3
     assert kept(warehouse) == [("a", D1), ("b", D2), ("c", D2)]
 
 
