@@ -105,6 +105,13 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
 
 
+def cause_of(error: BaseException) -> str:
+    """The first line of the driver's error, below which rows are quoted; of a value that does not fit, its class."""
+    cause = getattr(error, "orig", None) or error
+    is_about_a_value = any(each.__name__ == "DataError" for each in type(cause).__mro__)
+    return type(cause).__name__ if is_about_a_value else str(cause).strip().partition("\n")[0]
+
+
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """A connection in one write transaction: committed whole, or rolled back whole."""
