@@ -170,12 +170,12 @@ class UserSync:
         if approval:
             self.context.log.warning(within_limits.description)
         facts: dict[str, Any] = {
-            **plan.counts,
+            "plan": dg.MetadataValue.md(plan_in_words(plan, approval=approval, names=self.names)),
             "waiting": len(plan.held_ids),
+            **({"approve_with": approval, "plan_fingerprint": plan.fingerprint} if approval else {}),
+            **plan.counts,
             "managed_accounts": plan.managed,
             "plan_id": plan.plan_id,
-            "plan": dg.MetadataValue.md(plan_in_words(plan, approval=approval, names=self.names)),
-            **({"approve_with": approval, "plan_fingerprint": plan.fingerprint} if approval else {}),
             **self.plots(planned_over_time),
         }
         self.context.log.info(f"Plan {plan.plan_id}: {plan.counts}, {len(plan.held_ids)} waiting")
