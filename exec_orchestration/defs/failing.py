@@ -182,7 +182,7 @@ def freshness_states(instance: dg.DagsterInstance, graph: AssetGraph) -> list[Ch
     records = instance.get_freshness_state_records(sorted(due))
     return [
         _freshness_state(clock.name, {key: record for key, record in records.items() if due[key] == clock})
-        for clock in dict.fromkeys(due.values())
+        for clock in sorted(set(due.values()), key=lambda clock: clock.name)
         if any(due[key] == clock for key in records)
     ]
 
