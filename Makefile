@@ -49,7 +49,7 @@ migrate: setup  ## bring the schema of WAREHOUSE_URL to the newest revision
 	$(BIN)/alembic -x url="$${WAREHOUSE_URL:-sqlite:///data/warehouse.db}" upgrade head
 
 lock: setup  ## write requirements.lock anew
-	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --extra postgres --group dev \
+	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --extra distributed --group dev \
 	    --output-file requirements.lock pyproject.toml
 
 clean:  ## remove .venv, the demo's data, the instance and the screenshots
