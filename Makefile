@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo dev test test-days test-year test-ui lint bench docs lock migrate clean
+.PHONY: setup demo dev test test-days test-year test-ui test-distributed lint bench docs lock migrate clean
 
 setup: $(VENV)/.ready  ## make .venv with the locked versions
 
@@ -31,6 +31,9 @@ test-year: setup  ## the same over a year of days
 
 test-ui: setup  ## the UI of `make dev` in Chromium, with screenshots; 4 minutes; installs Chromium where there is none
 	CHROMIUM="$$(.ci/chromium)" && CHROMIUM="$$CHROMIUM" $(BIN)/python -m pytest -m ui exec_orchestration_tests/ui
+
+test-distributed: setup  ## PostgreSQL, Redis, two workers, one of them killed; 3 minutes; installs Redis where there is none
+	REDIS_SERVER="$$(.ci/redis)" && REDIS_SERVER="$$REDIS_SERVER" $(BIN)/python -m pytest -m distributed -s exec_orchestration_tests/distributed
 
 lint: setup  ## style, types, the house's law, and docs/tables.md
 	$(BIN)/ruff check .
