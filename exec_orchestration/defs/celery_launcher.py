@@ -6,7 +6,7 @@ themselves are asked: a run that none of them knows for a while has lost its wor
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import dagster as dg
@@ -21,8 +21,17 @@ LOST_AFTER_SECONDS = 60
 class WatchfulCeleryRunLauncher(CeleryRunLauncher):
     """Dagster's launcher for Celery, which fails runs whose worker is gone and can cancel runs in good order."""
 
-    def __init__(self, lost_after_seconds: int = LOST_AFTER_SECONDS, **config: Any) -> None:
+    def __init__(
+        self,
+        lost_after_seconds: int = LOST_AFTER_SECONDS,
+        *,
+        answer_seconds: float = ANSWER_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+        **config: Any,
+    ) -> None:
         self._lost_after_seconds = lost_after_seconds
+        self._answer_seconds = answer_seconds
+        self._clock = clock
         self._missed_since: dict[str, float] = {}
         super().__init__(**config)
 
@@ -49,7 +58,8 @@ class WatchfulCeleryRunLauncher(CeleryRunLauncher):
         if self._is_known(task_id, to=worker):
             self._missed_since.pop(run.run_id, None)
             return CheckRunHealthResult(WorkerStatus.RUNNING)
-        missed = time.monotonic() - self._missed_since.setdefault(run.run_id, time.monotonic())
+        now = self._clock()
+        missed = now - self._missed_since.setdefault(run.run_id, now)
         if missed < self._lost_after_seconds:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         self._missed_since.pop(run.run_id, None)
@@ -72,5 +82,5 @@ class WatchfulCeleryRunLauncher(CeleryRunLauncher):
 
     def _is_known(self, task_id: str, *, to: str | None) -> bool:
         """True where the worker (None: any worker) answers that it has the task."""
-        asked = self.celery.control.inspect(destination=[to] if to else None, timeout=ANSWER_SECONDS)
+        asked = self.celery.control.inspect(destination=[to] if to else None, timeout=self._answer_seconds)
         return any(task_id in tasks for tasks in (asked.query_task(task_id) or {}).values())

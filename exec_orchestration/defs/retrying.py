@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 
 import dagster as dg
-from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG
+from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, PARENT_RUN_ID_TAG
 
 from exec_orchestration.defs.partitions import DayWindow
 
@@ -53,7 +53,7 @@ def _events(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[dg.Dag
 
 def _retried(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[str]:
     """The runs that Dagster retries by this one, newest first."""
-    while run.parent_run_id and (parent := instance.get_run_by_id(run.parent_run_id)):
+    while parent := instance.get_run_by_id(run.tags.get(PARENT_RUN_ID_TAG, "")):
         if parent.tags.get(AUTO_RETRY_RUN_ID_TAG) != run.run_id:
             return
         yield parent.run_id
