@@ -51,9 +51,11 @@ docs: setup  ## write docs/tables.md anew from the declarations
 migrate: setup  ## bring the schema of WAREHOUSE_URL to the newest revision
 	$(BIN)/alembic -x url="$${WAREHOUSE_URL:-sqlite:///data/warehouse.db}" upgrade head
 
-lock: setup  ## write requirements.lock anew
+lock: setup  ## write requirements.lock anew, and the image's own without what only tests need
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --extra distributed --group dev \
 	    --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --extra distributed --extra kubernetes \
+	    --constraints requirements.lock --output-file deploy/requirements.lock pyproject.toml
 
 clean:  ## remove .venv, the demo's data, the instance and the screenshots
 	rm -rf $(VENV) data .dagster_home ui-screenshots

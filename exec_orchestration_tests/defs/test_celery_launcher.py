@@ -7,6 +7,7 @@ from uuid import uuid4
 import dagster as dg
 import pytest
 from dagster._core.launcher import WorkerStatus
+from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
 from exec_orchestration.definitions import defs
@@ -63,6 +64,13 @@ def test_a_worker_that_does_not_answer_is_given_time(place: Place) -> None:
     status, told = place.health()
     assert status == WorkerStatus.FAILED
     assert told == "one@somewhere has not known of the run for 60 s: it is gone."
+
+
+def test_dagsters_own_launcher_would_wait_for_ever(place: Place) -> None:
+    """Why ours is there. Once this fails, it may not be needed any more."""
+    place.record("STARTED", {"hostname": "one@somewhere", "pid": 1})
+    told = CeleryRunLauncher.check_run_worker_health(place.launcher, place.run)
+    assert told.status == WorkerStatus.RUNNING
 
 
 def test_a_record_that_is_gone_is_no_verdict(place: Place) -> None:
