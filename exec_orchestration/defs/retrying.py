@@ -4,6 +4,7 @@ A retry is asked for the same range of days as the run that died. The days that 
 stand, and each would cost its requests again. A run that a person launches, or launches again, loads everything.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 
@@ -20,20 +21,20 @@ Finished = Mapping[str, dg.AssetMaterialization]
 def finished_days(instance: dg.DagsterInstance, run: dg.DagsterRun, key: dg.AssetKey) -> Finished:
     """The days of an asset that the runs which `run` is a retry of have told and judged, and what they told."""
     told: dict[str, dg.AssetMaterialization] = {}
-    judged: dict[str, set[str]] = defaultdict(set)
-    wrong: set[str] = set()
+    well: dict[str, dict[str, bool]] = defaultdict(dict)
     for event in _events(instance, run):
         if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             verdict = event.asset_check_evaluation_data
             if verdict.asset_key == key and verdict.partition:
-                judged[verdict.partition].add(verdict.check_name)
-                if not verdict.passed and verdict.severity == dg.AssetCheckSeverity.ERROR:
-                    wrong.add(verdict.partition)
+                is_well = verdict.passed or verdict.severity != dg.AssetCheckSeverity.ERROR
+                well[verdict.partition][verdict.check_name] = is_well
         elif event.asset_key == key and event.partition:
             told[event.partition] = event.step_materialization_data.materialization
+    if not well:
+        return told
     # A day is told first and judged then: the last one may lack some of the verdicts that the others have.
-    most = max((len(checks) for checks in judged.values()), default=0)
-    return {day: told[day] for day in told.keys() - wrong if len(judged[day]) == most}
+    most = max(map(len, well.values())) if len(well) > 1 else math.inf
+    return {day: each for day, each in told.items() if len(well[day]) == most and all(well[day].values())}
 
 
 def left_to_load(days: Collection[DayWindow], finished: Collection[str]) -> list[DayWindow]:

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import dagster as dg
 import pytest
+from dagster._core.events import StepMaterializationData
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -16,7 +17,7 @@ from dagster._core.storage.tags import (
 
 from exec_orchestration.definitions import defs
 from exec_orchestration.defs.partitions import DayWindow
-from exec_orchestration.defs.retrying import left_to_load
+from exec_orchestration.defs.retrying import finished_days, left_to_load
 from exec_orchestration_tests.defs.conftest import House
 from exec_orchestration_tests.defs.test_loads import DAYS, FIRST, LAST
 
@@ -126,6 +127,46 @@ def test_one_listing_of_what_is_left_of_a_range(sqlite_house: House) -> None:
     house.sandbox.heal()
     assert run_again(house, BY_RANGE, died).success
     assert house.rows(BY_RANGE) == expected
+
+
+KEY = dg.AssetKey("exec_sessions")
+JOB = "daily_refresh"
+
+
+def died_after(instance: dg.DagsterInstance, *told: tuple[str, list[bool]]) -> dg.DagsterRun:
+    """A run that Dagster retries: which days the one before has told, with the verdicts that it came to; the retry."""
+    died = instance.create_run_for_job(defs.resolve_job_def(JOB))
+    for day, verdicts in told:
+        made = StepMaterializationData(dg.AssetMaterialization(KEY, partition=day))
+        kind = dg.DagsterEventType.ASSET_MATERIALIZATION
+        instance.report_dagster_event(dg.DagsterEvent(kind.value, JOB, event_specific_data=made), died.run_id)
+        for number, passed in enumerate(verdicts):
+            verdict = dg.AssetCheckEvaluation(KEY, f"check_{number}", passed=passed, metadata={}, partition=day)
+            kind = dg.DagsterEventType.ASSET_CHECK_EVALUATION
+            instance.report_dagster_event(dg.DagsterEvent(kind.value, JOB, event_specific_data=verdict), died.run_id)
+    retry = instance.create_run_for_job(defs.resolve_job_def(JOB), tags={PARENT_RUN_ID_TAG: died.run_id})
+    instance.add_run_tags(died.run_id, {AUTO_RETRY_RUN_ID_TAG: retry.run_id})
+    return retry
+
+
+@pytest.mark.parametrize(
+    ("told", "finished"),
+    [
+        ([], []),
+        ([("1", [True, True]), ("2", [True, True]), ("3", [True, True])], ["1", "2", "3"]),
+        ([("1", [True, True]), ("2", [True, True]), ("3", [True])], ["1", "2"]),
+        ([("1", [True, True]), ("2", [True, True]), ("3", [])], ["1", "2"]),
+        ([("1", [True, True]), ("2", [False, True])], ["1"]),
+        ([("1", [True])], []),
+        ([("1", []), ("2", [])], ["1", "2"]),
+    ],
+    ids=["nothing", "all judged", "half judged", "not judged", "wrong", "one day alone", "a load without checks"],
+)
+def test_a_day_is_finished_when_it_is_told_and_judged(
+    instance: dg.DagsterInstance, told: list[tuple[str, list[bool]]], finished: list[str]
+) -> None:
+    """A run may die between the two; of one day alone nobody knows how many verdicts there should be."""
+    assert list(finished_days(instance, died_after(instance, *told), KEY)) == finished
 
 
 def window(day: int) -> DayWindow:

@@ -62,6 +62,14 @@ def test_every_part_is_there() -> None:
     assert "4000" in (DEPLOY / "Dockerfile").read_text()
 
 
+def test_no_run_waits_at_the_broker() -> None:
+    """Whatever is launched has a place, even when one worker is gone; a run is a process of its own."""
+    worker = SERVICES["worker"]
+    (places,) = [int(option[14:]) for option in worker["command"] if option.startswith("--concurrency=")]
+    assert places * (worker["deploy"]["replicas"] - 1) >= INSTANCE["concurrency"]["runs"]["max_concurrent_runs"]
+    assert "--max-tasks-per-child=1" in worker["command"]
+
+
 @pytest.mark.parametrize("name", sorted(SERVICES))
 def test_images_are_pinned(name: str) -> None:
     """A tag with a version, never `latest`."""
