@@ -14,7 +14,7 @@ from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
-ANSWER_SECONDS = 5
+ANSWER_SECONDS = 2
 LOST_AFTER_SECONDS = 60
 
 

@@ -36,6 +36,10 @@ BACKFILLS = """
 """
 
 
+LAUNCH_RUN = """
+mutation ($params: ExecutionParams!) { launchRun(executionParams: $params) {
+  __typename ... on LaunchRunSuccess { run { id } } ... on PythonError { message } } }
+"""
 TERMINATE = """
 mutation ($id: String!) { terminateRun(runId: $id) {
   __typename ... on TerminateRunFailure { message } ... on PythonError { message } } }
@@ -200,17 +204,19 @@ def test_all_processes_kept_one_limit(outcome: Outcome, place: Deployment) -> No
 
 
 def test_a_run_is_cancelled_on_its_worker(place: Deployment, outcome: Outcome) -> None:
-    """As the UI cancels it: its worker ends it in good order, keeps what is finished, and goes on with others."""
-    known = {run["id"] for run in outcome.runs}
-    launch(place.ui, SLOW, DAYS)
+    """As the UI cancels it: its worker ends it in good order, also while it waits for the limit."""
+    tags = {"dagster/asset_partition_range_start": DAYS[0], "dagster/asset_partition_range_end": DAYS[-1]}
+    code = {"repositoryLocationName": "exec_orchestration", "repositoryName": "__repository__"}
+    params = {
+        "selector": {**code, "jobName": "__ASSET_JOB", "assetSelection": [{"path": [SLOW]}]},
+        "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]},
+    }
+    launched = place.ui.ask(LAUNCH_RUN, params=params)["launchRun"]
+    assert launched["__typename"] == "LaunchRunSuccess", launched
+    run_id = launched["run"]["id"]
     for _ in every(0.5, seconds=120):
-        found = [run for run in place.runs() if run["id"] not in known and run["status"] == "STARTED"]
-        if (
-            found
-            and sum(event["__typename"] == "MaterializationEvent" for event in place.events(found[0]["id"])) >= SOME
-        ):
+        if any(event["__typename"] == "ExecutionStepStartEvent" for event in place.events(run_id)):
             break
-    run_id = found[0]["id"]
     answer = place.ui.ask(TERMINATE, id=run_id)["terminateRun"]
     assert answer["__typename"] == "TerminateRunSuccess", answer
     for _ in every(0.5, seconds=120):
