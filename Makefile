@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo dev test test-days test-year test-ui lint bench docs lock migrate clean
+.PHONY: setup demo dev test test-days test-year test-ui test-distributed lint bench docs lock migrate clean
 
 setup: $(VENV)/.ready  ## make .venv with the locked versions
 
@@ -32,6 +32,9 @@ test-year: setup  ## the same over a year of days
 test-ui: setup  ## the UI of `make dev` in Chromium, with screenshots; 4 minutes; installs Chromium where there is none
 	CHROMIUM="$$(.ci/chromium)" && CHROMIUM="$$CHROMIUM" $(BIN)/python -m pytest -m ui exec_orchestration_tests/ui
 
+test-distributed: setup  ## PostgreSQL, Redis, two workers, one of them killed; 3 minutes; installs Redis where there is none
+	REDIS_SERVER="$$(.ci/redis)" && REDIS_SERVER="$$REDIS_SERVER" $(BIN)/python -m pytest -m distributed -s exec_orchestration_tests/distributed
+
 lint: setup  ## style, types, the house's law, and docs/tables.md
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -48,9 +51,11 @@ docs: setup  ## write docs/tables.md anew from the declarations
 migrate: setup  ## bring the schema of WAREHOUSE_URL to the newest revision
 	$(BIN)/alembic -x url="$${WAREHOUSE_URL:-sqlite:///data/warehouse.db}" upgrade head
 
-lock: setup  ## write requirements.lock anew
-	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --extra postgres --group dev \
+lock: setup  ## write requirements.lock anew, and the image's own without what only tests need
+	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --extra distributed --group dev \
 	    --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --extra distributed --extra kubernetes \
+	    --constraints requirements.lock --output-file deploy/requirements.lock pyproject.toml
 
 clean:  ## remove .venv, the demo's data, the instance and the screenshots
 	rm -rf $(VENV) data .dagster_home ui-screenshots

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import dagster as dg
@@ -20,6 +21,7 @@ from exec_orchestration.defs.judging import Judge, Results
 from exec_orchestration.defs.lanes import RESUMED_TAG, charge_of, free_what_died
 from exec_orchestration.defs.partitions import DayWindow, days_of
 from exec_orchestration.defs.resources import WarehouseResource
+from exec_orchestration.defs.retrying import finished_days, left_to_load
 from exec_orchestration.defs.staging import Staging
 from exec_orchestration.defs.versions import Telling
 from exec_orchestration.tables.budget_queries import keep_estimate, last_day_cost
@@ -56,10 +58,22 @@ class Load:
         self.judge = Judge(context, table, self._tables)
         self._telling = Telling(context, self.key)
 
-    @property
+    @cached_property
     def days(self) -> list[DayWindow]:
-        """The days that this run is asked for, earliest first."""
-        return days_of(self.context, self.warehouse)
+        """The days that this run is to load, earliest first: a retry leaves out what the run that died has finished."""
+        asked = days_of(self.context, self.warehouse)
+        finished = finished_days(self.context.instance, self.context.run, self.key)
+        if not finished:
+            return asked
+        left = left_to_load(asked, finished)
+        for day in asked:
+            if day not in left:
+                self._telling.keep(day.key, finished[day.key])
+        self.context.log.info(
+            f"{self.table.name}: the run before this one has finished {len(asked) - len(left)} of {len(asked)} days, "
+            "which stand."
+        )
+        return left
 
     @property
     def days_in_turn(self) -> list[DayWindow]:

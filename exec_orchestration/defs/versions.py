@@ -33,6 +33,11 @@ class Telling:
         if len(self._context.partition_keys) > 1:
             self._context.log_event(materialization(self._key, partition, version, facts))
 
+    def keep(self, partition: str, told: dg.AssetMaterialization) -> None:
+        """Leave a day of a range as another run has told it: Dagster itself tells of it again when the step ends."""
+        self._told[partition] = version_of(told), told.metadata
+        self._context.add_asset_metadata(told.metadata, asset_key=self._key, partition_key=partition)
+
     def results(self) -> Iterator[dg.MaterializeResult]:
         """The materialization, and once Dagster has told of it, the days whose version is not that of most."""
         versions = Counter(version for version, _ in self._told.values())
@@ -41,6 +46,11 @@ class Telling:
         for partition, (own, facts) in self._told.items():
             if own != version:
                 self._context.log_event(materialization(self._key, partition, own, facts))
+
+
+def version_of(told: dg.AssetMaterialization) -> str:
+    """The data version that a materialization was told with."""
+    return (told.tags or {}).get(DATA_VERSION_TAG, "")
 
 
 def materialization(key: dg.AssetKey, partition: str | None, version: str, facts: Facts) -> dg.AssetMaterialization:
