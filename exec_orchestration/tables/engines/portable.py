@@ -31,11 +31,12 @@ def options(_url: URL) -> dict[str, Any]:
 
 def prepare(engine: Engine) -> None:
     """Say once what this engine lacks."""
-    _warn(engine.dialect.name)
+    warn(engine.dialect.name)
 
 
 @cache
-def _warn(name: str) -> None:
+def warn(name: str) -> None:
+    """Name an engine that is not tested."""
     log.warning(
         "%s is not among the tested engines (SQLite, PostgreSQL): loads are slower, and two processes that write to "
         "it at once are not kept apart. Let one run at a time use it.",
