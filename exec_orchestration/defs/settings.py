@@ -167,6 +167,23 @@ MAX_REJECTED_ROWS = Setting(
     "rejected rows that a partition may have and still load",
     valid.whole_number(0),
 )
+KEEP_REQUESTS_DAYS = Setting(
+    "KEEP_REQUESTS_DAYS",
+    "90",
+    "a whole number from 2 up",
+    "days that the job purge keeps requests",
+    valid.whole_number(2),
+)
+KEEP_OUTCOMES_DAYS = Setting(
+    "KEEP_OUTCOMES_DAYS",
+    "730",
+    "0 = for ever, or a whole number from 90 up",
+    "days that it keeps journals: what was sent to Sparkwise, readings of the roster, rejected rows of days",
+    valid.zero_or(90),
+)
+KEEP_RUNS_DAYS = Setting(
+    "KEEP_RUNS_DAYS", "0", "0 = for ever, or a whole number from 7 up", "days that it keeps runs", valid.zero_or(7)
+)
 PARTITIONS_START = Setting(
     "PARTITIONS_START", "2026-01-01", "a day such as 2026-01-01", "the first daily partition", date.fromisoformat
 )

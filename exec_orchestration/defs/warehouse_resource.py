@@ -46,6 +46,13 @@ class WarehouseResource:
         """How many days it covers."""
         return settings.LEARNING_REPORT_DAYS.read(self._environment)
 
+    @property
+    def keep_days(self) -> dict[str, int]:
+        """How many days requests, outcomes and runs are kept; 0 = for ever. Raises BadSetting."""
+        kept = {"requests": settings.KEEP_REQUESTS_DAYS, "outcomes": settings.KEEP_OUTCOMES_DAYS}
+        kept["runs"] = settings.KEEP_RUNS_DAYS
+        return {name: setting.read(self._environment) for name, setting in kept.items()}
+
     @cached_property
     def zone(self) -> ZoneInfo:
         """The zone whose midnights cut the days. Raises BadSetting."""
