@@ -3,14 +3,23 @@
 So a run stays when anything still stands on its events: the newest materialization of a partition or of an asset, the
 newest attempt at one, the last word of a check, a backfill that goes on, what the roster's sensor remembers. What a
 partition shows, what is missing of a backfill, how fresh an asset is: all of that is the same afterwards.
+
+Most loads of a day stay for ever in that way, so their log is trimmed: what they told of assets, of checks and of their
+end is kept, and the rest, from the start of a step to what it has printed, goes.
 """
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
+import sqlalchemy as sa
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS
 from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.tags import SENSOR_NAME_TAG
 
@@ -21,18 +30,26 @@ RECORDS_AT_ONCE = 500
 # The sensor asks for a roster once: its last run says how that went.
 REMEMBERED_BY = "hr_roster_sensor"
 OVER = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+TRIMMED_TAG = "exec_orchestration/log"
+TRIMMED = "trimmed"
 MADE, CHECKED = dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_CHECK_EVALUATION
+
+# What Dagster and this project read of a run whose log nobody looks at any more, and why it failed.
+READ = {*ASSET_EVENTS, *ASSET_CHECK_EVENTS, *EVENT_TYPE_TO_PIPELINE_RUN_STATUS, dg.DagsterEventType.STEP_FAILURE}
 
 
 def delete_old_runs(instance: dg.DagsterInstance, *, before: datetime) -> dict[str, int]:
-    """Delete the runs that ended before and on which nothing stands; how many went, and how many old ones stayed."""
+    """Delete the runs that ended before and on which nothing stands, and trim the others; how many of each."""
     before = min([before, *_begun_and_not_ended(instance)])
     needed = _runs_needed(instance)
     old = list(_ended(instance, before))
-    gone = [run_id for run_id in old if run_id not in needed and not _is_last_word(instance, run_id)]
-    for run_id in gone:
-        _delete(instance, run_id)
-    return {"runs": len(gone), "old_runs_kept": len(old) - len(gone)}
+    gone = [run for run in old if run.run_id not in needed and not _is_last_word(instance, run.run_id)]
+    whole = [run for run in old if run not in gone and TRIMMED_TAG not in run.tags]
+    for run in gone:
+        _delete(instance, run.run_id)
+    for run in whole:
+        _trim(instance, run.run_id)
+    return {"runs": len(gone), "run_logs": len(whole)}
 
 
 def _begun_and_not_ended(instance: dg.DagsterInstance) -> Iterator[datetime]:
@@ -44,14 +61,14 @@ def _begun_and_not_ended(instance: dg.DagsterInstance) -> Iterator[datetime]:
         yield datetime.fromtimestamp(chain.began_at, UTC)
 
 
-def _ended(instance: dg.DagsterInstance, before: datetime) -> Iterator[str]:
+def _ended(instance: dg.DagsterInstance, before: datetime) -> Iterator[dg.DagsterRun]:
     """The runs that ended before a moment, oldest first. Whatever touches a run later keeps it a while longer."""
     wanted, cursor = dg.RunsFilter(statuses=OVER, created_before=before), None
     while True:
         page = instance.get_run_records(wanted, limit=RUNS_AT_ONCE, cursor=cursor, ascending=True)
         for record in page:
             if record.end_time is not None and record.end_time < before.timestamp():
-                yield record.dagster_run.run_id
+                yield record.dagster_run
         if len(page) < RUNS_AT_ONCE:
             return
         cursor = page[-1].dagster_run.run_id
@@ -99,3 +116,21 @@ def _delete(instance: dg.DagsterInstance, run_id: str) -> None:
     if isinstance(storage, SqliteEventLogStorage):
         for ending in ("", "-wal", "-shm"):
             Path(f"{storage.path_for_shard(run_id)}{ending}").unlink(missing_ok=True)
+
+
+def _trim(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Delete the events of a run that tell only how it went, and what its steps have printed; its tag says so."""
+    storage, events = instance.event_log_storage, SqlEventLogStorageTable
+    if not isinstance(storage, SqlEventLogStorage):
+        return
+    # A SQLite instance holds materializations twice, and is asked for them by its index alone.
+    read_here = [each.value for each in READ - ({MADE} if storage.is_run_sharded else set())]
+    kind = events.c.dagster_event_type
+    idle = sa.or_(kind.is_(None), kind.not_in(read_here))
+    with storage.run_connection(run_id) as connection:
+        connection.execute(events.delete().where(events.c.run_id == run_id, idle))
+    if isinstance(storage, SqliteEventLogStorage):
+        with closing(sqlite3.connect(storage.path_for_shard(run_id))) as file:
+            file.execute("VACUUM")
+    instance.compute_log_manager.delete_logs(prefix=[run_id])
+    instance.add_run_tags(run_id, {TRIMMED_TAG: TRIMMED})

@@ -76,10 +76,14 @@ def shown(house: House) -> Any:
     return statuses, newest, check_states(instance, GRAPH), lacking
 
 
+def shard(house: House, run_id: str) -> Path:
+    """The file that a run's events lie in."""
+    return Path(house.instance.event_log_storage.path_for_shard(run_id))  # type: ignore[attr-defined]
+
+
 def files(house: House) -> set[str]:
     """The runs whose events lie in a file."""
-    folder = Path(house.instance.event_log_storage.path_for_shard("x")).parent  # type: ignore[attr-defined]
-    return {path.stem for path in folder.glob("*.db")} & set(runs(house))
+    return {path.stem for path in shard(house, "any").parent.glob("*.db")} & set(runs(house))
 
 
 def test_what_was_loaded_again_may_go(kept: House) -> None:
@@ -87,17 +91,18 @@ def test_what_was_loaded_again_may_go(kept: House) -> None:
     assert kept.run("exec_sessions", "exec_members", first=FIRST, last=LAST).success
     assert kept.run("exec_sessions", "exec_members", first=LAST).success
     before = shown(kept)
-    assert delete_old_runs(kept.instance, before=soon()) == {"runs": 0, "old_runs_kept": 2}
+    assert delete_old_runs(kept.instance, before=soon()) == {"runs": 0, "run_logs": 2}
+    assert shown(kept) == before
     assert kept.run("exec_sessions", first=FIRST, last="2026-01-20").success
     old, *newer = runs(kept)
     before = shown(kept)
-    assert delete_old_runs(kept.instance, before=soon()) == {"runs": 1, "old_runs_kept": 2}
+    assert delete_old_runs(kept.instance, before=soon()) == {"runs": 1, "run_logs": 1}
     assert runs(kept) == newer
     assert shown(kept) == before
     assert kept.materialized("exec_sessions") == [FIRST, "2026-01-20", LAST]
     assert files(kept) == set(newer)
-    assert not Path(kept.instance.event_log_storage.path_for_shard(old)).exists()  # type: ignore[attr-defined]
-    assert delete_old_runs(kept.instance, before=soon()) == {"runs": 0, "old_runs_kept": 2}
+    assert not shard(kept, old).exists()
+    assert delete_old_runs(kept.instance, before=soon()) == {"runs": 0, "run_logs": 0}
 
 
 def test_a_failed_day_still_shows_as_failed(kept: House) -> None:
@@ -105,13 +110,42 @@ def test_a_failed_day_still_shows_as_failed(kept: House) -> None:
     kept.sandbox.fault("/sessions", set_field={"duration_seconds": "long"}, index=0)
     assert not kept.run("exec_sessions", first=FIRST).success
     before = shown(kept)
-    assert delete_old_runs(kept.instance, before=soon()) == {"runs": 0, "old_runs_kept": 1}
+    assert delete_old_runs(kept.instance, before=soon()) == {"runs": 0, "run_logs": 1}
     assert shown(kept) == before
+    (failed,) = runs(kept)
+    assert kept.instance.all_logs(failed, of_type=dg.DagsterEventType.STEP_FAILURE)
     kept.sandbox.heal()
     assert kept.run("exec_sessions", first=FIRST).success
     before = shown(kept)
-    assert delete_old_runs(kept.instance, before=soon()) == {"runs": 1, "old_runs_kept": 1}
+    assert delete_old_runs(kept.instance, before=soon()) == {"runs": 1, "run_logs": 1}
     assert shown(kept) == before
+
+
+def test_a_run_that_stays_keeps_what_it_told_of_assets(kept: House) -> None:
+    """Its steps and what they printed are gone, once; materializations, checks and how it ended are not."""
+    assert kept.run("exec_sessions", first=FIRST, last=LAST).success
+    (run_id,) = runs(kept)
+    before, size = shown(kept), shard(kept, run_id).stat().st_size
+    assert delete_old_runs(kept.instance, before=soon()) == {"runs": 0, "run_logs": 1}
+    assert delete_old_runs(kept.instance, before=soon()) == {"runs": 0, "run_logs": 0}
+    assert shown(kept) == before
+    left = {entry.dagster_event_type for entry in kept.instance.all_logs(run_id)}
+    assert not {None, dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_OUTPUT} & left
+    assert {dg.DagsterEventType.ASSET_CHECK_EVALUATION, dg.DagsterEventType.RUN_SUCCESS} <= left
+    assert shard(kept, run_id).stat().st_size < size
+    assert kept.instance.get_run_by_id(run_id).tags["exec_orchestration/log"] == "trimmed"  # type: ignore[union-attr]
+
+
+def test_where_all_events_lie_together(sqlite_house: House) -> None:
+    """As in PostgreSQL, where no event is held twice: materializations stay in the one log that there is."""
+    for days in ((FIRST, LAST), (FIRST, FIRST), ("2026-01-20", LAST)):
+        assert sqlite_house.run("exec_sessions", first=days[0], last=days[1]).success
+    before = shown(sqlite_house)
+    assert delete_old_runs(sqlite_house.instance, before=soon()) == {"runs": 1, "run_logs": 2}
+    assert shown(sqlite_house) == before
+    left = {entry.dagster_event_type for each in runs(sqlite_house) for entry in sqlite_house.instance.all_logs(each)}
+    assert dg.DagsterEventType.ASSET_MATERIALIZATION in left
+    assert dg.DagsterEventType.STEP_START not in left
 
 
 def test_only_runs_that_ended_before_go(kept: House) -> None:
@@ -134,7 +168,7 @@ def test_a_backfill_that_waits_for_the_budget_keeps_all_since_it_began(kept: Hou
     kept.instance.add_run_tags(waiting, {STOPPED_TAG: STOPPED, RESUME_AT_TAG: soon().isoformat()})
     before = shown(kept)
     assert before[-1] == [{KEY: set()}]
-    assert delete_old_runs(kept.instance, before=soon()) == {"runs": 0, "old_runs_kept": 0}
+    assert delete_old_runs(kept.instance, before=soon()) == {"runs": 0, "run_logs": 0}
     assert shown(kept) == before
     kept.instance.add_run_tags(waiting, {STOPPED_TAG: "complete"})
     assert delete_old_runs(kept.instance, before=soon())["runs"] == 1
