@@ -6,9 +6,10 @@ thing that needs it with a BadSetting; the code location still loads.
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from exec_orchestration.apis.exec_com import check_key
-from exec_orchestration.defs import valid
+from exec_orchestration.defs import valid, warehouse_settings
 from exec_orchestration.defs.setting import Setting
 
 EXEC_API_URL = Setting(
@@ -167,23 +168,6 @@ MAX_REJECTED_ROWS = Setting(
     "rejected rows that a partition may have and still load",
     valid.whole_number(0),
 )
-KEEP_REQUESTS_DAYS = Setting(
-    "KEEP_REQUESTS_DAYS",
-    "90",
-    "a whole number from 2 up",
-    "days that the job purge keeps requests",
-    valid.whole_number(2),
-)
-KEEP_OUTCOMES_DAYS = Setting(
-    "KEEP_OUTCOMES_DAYS",
-    "730",
-    "0 = for ever, or a whole number from 90 up",
-    "days that it keeps journals: what was sent to Sparkwise, readings of the roster, rejected rows of days",
-    valid.zero_or(90),
-)
-KEEP_RUNS_DAYS = Setting(
-    "KEEP_RUNS_DAYS", "0", "0 = for ever, or a whole number from 7 up", "days that it keeps runs", valid.zero_or(7)
-)
 PARTITIONS_START = Setting(
     "PARTITIONS_START", "2026-01-01", "a day such as 2026-01-01", "the first daily partition", date.fromisoformat
 )
@@ -291,4 +275,5 @@ DAGSTER_UI_URL = Setting(
     "DAGSTER_UI_URL", "http://127.0.0.1:3000", "http(s)://...", "the UI that an alert's links lead to", valid.web_url
 )
 
-SETTINGS: tuple[Setting[object], ...] = tuple(value for value in dict(globals()).values() if isinstance(value, Setting))
+_OWN = tuple(value for value in dict(globals()).values() if isinstance(value, Setting))
+SETTINGS: tuple[Setting[Any], ...] = (*_OWN, *warehouse_settings.SETTINGS)

@@ -8,12 +8,14 @@ from sqlalchemy.engine import URL, Connection, Engine
 
 from exec_orchestration.errors import BadSetting
 from exec_orchestration.tables.engines import Offer, offer_of
+from exec_orchestration.tables.engines.patience import Patience
 from exec_orchestration.tables.engines.storing import json_of
 
 VALID_URLS = "sqlite:///data/warehouse.db or postgresql://user:password@host:5432/database"
+FOR_EVER = Patience()
 
 
-def engine_for(url: str, *, setting: str = "WAREHOUSE_URL") -> Engine:
+def engine_for(url: str, *, setting: str = "WAREHOUSE_URL", patience: Patience = FOR_EVER) -> Engine:
     """An engine for a SQLAlchemy URL; raises BadSetting where it does not parse or its driver is not installed."""
     try:
         parsed = _with_driver(sa.make_url(url))
@@ -21,7 +23,9 @@ def engine_for(url: str, *, setting: str = "WAREHOUSE_URL") -> Engine:
             raise ValueError("an @ in its user or password has to be written as %40")
         offer = offer_of(parsed.get_backend_name())
         # Parameters hold people.
-        engine = sa.create_engine(parsed, hide_parameters=True, json_serializer=json_of, **offer.options(parsed))
+        engine = sa.create_engine(
+            parsed, hide_parameters=True, json_serializer=json_of, **offer.options(parsed, patience)
+        )
     except (sa.exc.NoSuchModuleError, ImportError) as error:
         raise BadSetting(
             f"{setting} asks for {parsed.drivername}, whose driver is not installed ({error}); "

@@ -20,6 +20,7 @@ from sqlalchemy.engine import Connection
 from exec_orchestration.errors import WarehouseError
 from exec_orchestration.tables import dialects, versions
 from exec_orchestration.tables.declare import PARTITION
+from exec_orchestration.tables.engines.patience import Patience
 from exec_orchestration.tables.ledger import rejected_rows
 from exec_orchestration.tables.migrate import migrate
 from exec_orchestration.tables.rows import Row
@@ -54,8 +55,8 @@ class Replaced:
 class Warehouse:
     """One database by its SQLAlchemy URL: schema, windows, frames. Every error is a WarehouseError or BadSetting."""
 
-    def __init__(self, url: str) -> None:
-        self.engine = dialects.engine_for(url)
+    def __init__(self, url: str, *, patience: Patience = dialects.FOR_EVER) -> None:
+        self.engine = dialects.engine_for(url, patience=patience)
         self._offer = dialects.offer(self.engine)
         self.name = self.engine.url.set(query={}).render_as_string(hide_password=True)
         # Bulk loads speak to the driver itself, whose errors SQLAlchemy then does not wrap.

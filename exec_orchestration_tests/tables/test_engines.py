@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from exec_orchestration.errors import WarehouseError
 from exec_orchestration.tables import METADATA, dialects
 from exec_orchestration.tables.engines import TESTED, offer_of, portable
+from exec_orchestration.tables.engines.patience import Patience
 from exec_orchestration.tables.exec_com import exec_sessions
 from exec_orchestration.tables.migrate import migrate
 from exec_orchestration.tables.warehouse import BATCH_ROWS, Warehouse, Window
@@ -139,3 +140,57 @@ def test_an_engine_that_alembic_does_not_know_is_named(tmp_path: Path) -> None:
     with pytest.raises(WarehouseError, match="Alembic, which makes it, does not know the engine otherbase"):
         migrate(engine)
     engine.dispose()
+
+
+def limits(warehouse: Warehouse) -> list[str]:
+    """What a session of PostgreSQL waits for at most."""
+    names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+    with warehouse.engine.connect() as connection:
+        return [str(connection.scalar(sa.text(f"SHOW {name}"))) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("patience", "more", "expected"),
+    [
+        (Patience(), "", ["0", "0", "0"]),
+        (Patience(60, 5), "", ["1min", "5s", "5s"]),
+        (Patience(60, 0), "", ["1min", "0", "0"]),
+        (Patience(0, 5), "", ["0", "5s", "5s"]),
+        (Patience(60, 5), "?options=-c%20statement_timeout%3D7s", ["7s", "5s", "5s"]),
+    ],
+)
+def test_postgresql_is_told_how_long_to_wait(
+    postgres_server: str, patience: Patience, more: str, expected: list[str]
+) -> None:
+    """Each limit by itself; what the URL says itself wins."""
+    url = sa.make_url(postgres_server)
+    for name, value in sa.make_url("postgresql://h/d" + more).query.items():
+        url = url.update_query_dict({name: value})
+    warehouse = Warehouse(url.render_as_string(hide_password=False), patience=patience)
+    assert limits(warehouse) == expected
+    warehouse.close()
+
+
+@pytest.mark.parametrize("warehouse_url", ["postgresql"], indirect=True)
+def test_a_wait_for_a_lock_ends_with_an_error_of_ours(warehouse_url: str, row: Any, content: Any) -> None:
+    """Somebody holds the table for ever: the load gives up, and leaves what was there."""
+    holder = Warehouse(warehouse_url)
+    holder.migrate()
+    hurried = Warehouse(warehouse_url, patience=Patience(lock_seconds=1))
+    held = [row(exec_sessions, id="a", partition_date=DAY.first)]
+    holder.replace_window(exec_sessions, DAY, held)
+    with holder.writing("hold a table") as connection:
+        connection.execute(sa.text("LOCK TABLE exec_sessions IN SHARE ROW EXCLUSIVE MODE"))
+        with pytest.raises(WarehouseError, match="lock timeout"):
+            hurried.replace_window(exec_sessions, DAY, [])
+    assert content(holder, exec_sessions) == held
+    assert hurried.replace_window(exec_sessions, DAY, []) == 0
+    for each in (holder, hurried):
+        each.close()
+
+
+def test_a_process_takes_ten_connections_at_most(postgres_server: str) -> None:
+    """So that nine processes fit into the hundred that PostgreSQL has by default, and somebody may still look."""
+    pool = Warehouse(postgres_server).engine.pool
+    assert isinstance(pool, sa.QueuePool)
+    assert pool.size() + pool._max_overflow == 10

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from exec_orchestration.tables.engines import portable, postgresql, sqlite
+from exec_orchestration.tables.engines.patience import Patience
 from exec_orchestration.tables.rows import Row
 
 Load = Callable[[list[Row]], None]
@@ -21,7 +22,7 @@ Load = Callable[[list[Row]], None]
 class Offer(Protocol):
     """The differences between engines. A module is an offer when it has these functions."""
 
-    def options(self, url: URL) -> dict[str, Any]:
+    def options(self, url: URL, patience: Patience) -> dict[str, Any]:
         """What `create_engine` is told besides; raises OSError where the database has no place."""
 
     def prepare(self, engine: Engine) -> None:

@@ -16,6 +16,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
+from exec_orchestration.tables.engines.patience import Patience
 from exec_orchestration.tables.rows import Row
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ _turns: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
 _purposes: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
 
 
-def options(_url: URL) -> dict[str, Any]:
+def options(_url: URL, _patience: Patience) -> dict[str, Any]:
     """An idle connection may have died with a restart of the server: ask before use."""
     return {"pool_pre_ping": True}
 

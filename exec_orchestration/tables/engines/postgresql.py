@@ -10,15 +10,33 @@ from sqlalchemy.engine import URL, Connection, Engine
 
 from exec_orchestration.tables.declare import UtcInstant
 from exec_orchestration.tables.engines import portable
+from exec_orchestration.tables.engines.patience import Patience
 from exec_orchestration.tables.engines.storing import json_of, storing
 from exec_orchestration.tables.rows import Row
 
 CONNECT_TIMEOUT_SECONDS = 10
+# Of one process. A run takes one for its stage, one for its lock and one for each of its EXEC_CONCURRENCY requests.
+KEPT_CONNECTIONS, MOST_CONNECTIONS = 5, 10
 
 
-def options(_url: URL) -> dict[str, Any]:
+def options(url: URL, patience: Patience) -> dict[str, Any]:
     """An idle connection may have died with a restart of the server: ask before use."""
-    return {"pool_pre_ping": True, "connect_args": {"connect_timeout": CONNECT_TIMEOUT_SECONDS}}
+    connect_args: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_SECONDS}
+    if limits := _limits(patience):
+        # What the URL says itself comes last, and wins.
+        connect_args["options"] = " ".join([limits, *filter(None, [str(url.query.get("options", ""))])])
+    sizes = {"pool_size": KEPT_CONNECTIONS, "max_overflow": MOST_CONNECTIONS - KEPT_CONNECTIONS}
+    return {"pool_pre_ping": True, "connect_args": connect_args, **sizes}
+
+
+def _limits(patience: Patience) -> str:
+    """The server's settings of a session; none for 0, since some poolers refuse to be told any."""
+    seconds = {
+        "statement_timeout": patience.statement_seconds,
+        "lock_timeout": patience.lock_seconds,
+        "idle_in_transaction_session_timeout": patience.lock_seconds,
+    }
+    return " ".join(f"-c {name}={each}s" for name, each in seconds.items() if each)
 
 
 def prepare(_engine: Engine) -> None:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from exec_orchestration.tables.declare import UtcInstant
+from exec_orchestration.tables.engines.patience import Patience
 from exec_orchestration.tables.engines.storing import json_of, storing
 from exec_orchestration.tables.rows import Row
 
@@ -21,7 +22,7 @@ BUSY_TIMEOUT_MILLISECONDS = 60_000
 IN_MEMORY = (None, "", ":memory:")
 
 
-def options(url: URL) -> dict[str, Any]:
+def options(url: URL, _patience: Patience) -> dict[str, Any]:
     """Nothing but a folder for the file."""
     if url.database not in IN_MEMORY:
         Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
