@@ -20,14 +20,37 @@
     |-- AlertNotSent           look at ALERT_URLS: a message was not taken, and is sent again
     `-- WarehouseError         mend the database, then run again: nothing was half-written
 
-Every message is one paragraph: what was tried, what came back, what to do next. No message ever holds a key.
+Every message is one paragraph: what was tried, what came back, what to do next. No message ever holds a key, and none
+an e-mail address.
 """
 
+import re
 from datetime import datetime
+
+HIDDEN = "[hidden]"
+# A URL's user before its host is nobody's address, and stays. Each part is tried once from where it begins.
+E_MAIL = re.compile(
+    r"""
+    (?<![\w+.-]) (?P<user_of_url> (?!mailtos?:) [a-z] [\w+.-]*+ :// [^\s/?#@]*+ @ )
+    | (?: "[^"\n]{1,64}"
+        | (?<![\w.+!#$^~*\\%-]) (?: [\w.+!#$^~*\\-] | %(?!40) )++ (?: ' [\w.+!#$^~*\\-]++ ){0,3}+ [&=?`{|}']{0,9}+ )
+      (?: @ | %40 )
+      (?: \[ [^\]\s]+ \] | [\w-]+ (?: \. [\w-]+ )* )
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def without_e_mails(text: str) -> str:
+    """The text, with what looks like an e-mail address hidden."""
+    return E_MAIL.sub(lambda found: found["user_of_url"] or HIDDEN, text)
 
 
 class ExecOrchestrationError(Exception):
     """Any error that this project raises on purpose; its text is written for the person on duty."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(without_e_mails(message))
 
 
 class BadSetting(ExecOrchestrationError):

@@ -130,7 +130,7 @@ def _plans(connection: Connection) -> Iterator[str]:
 
 
 def _last_changes(connection: Connection) -> Iterator[str]:
-    """The last plan person by person."""
+    """The last plan person by person, by ids and fields: names stand in the tables."""
     for employee_id, action, changes, reason, result in connection.exec_driver_sql(LAST_CHANGES):
-        fields = ", ".join(f"{name}: {was} -> {to}" for name, (was, to) in json.loads(changes).items())
+        fields = ", ".join(json.loads(changes))
         yield f"             {employee_id}  {action:<10}  {result:<8}  {reason} ({fields})"

@@ -1,6 +1,7 @@
 """What came back: one answer as a value, and the error that it deserves.
 
-Pure: nothing here sends, sleeps or logs. Every text is free of the key, even where the vendor repeats it.
+Pure: nothing here sends, sleeps or logs. Every text is free of the key, even where the vendor repeats it, and of what
+rows hold: of JSON only the vendor's own words about an error and the names of fields are told.
 """
 
 import json
@@ -10,10 +11,19 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from exec_orchestration.apis.vendor import Vendor, without_key
-from exec_orchestration.errors import BadAnswer, KeyRefused, Refused, UnknownResource, Unreachable, VendorError
+from exec_orchestration.errors import (
+    BadAnswer,
+    KeyRefused,
+    Refused,
+    UnknownResource,
+    Unreachable,
+    VendorError,
+    without_e_mails,
+)
 
 EXCERPT_CHARACTERS = 200
 LOOKED_AT_CHARACTERS = 4_000
+WORDS = ("code", "message", "error", "detail")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +46,11 @@ class Answer:
 
     @property
     def excerpt(self) -> str:
-        """The first characters of the body, on one line, without the key."""
+        """The first characters of the body, on one line, without key and e-mail addresses; of JSON its fields only."""
         safe = without_key(self.content.decode("utf-8", "replace"), self.key)
-        text = " ".join(safe[:LOOKED_AT_CHARACTERS].split())
+        text = without_e_mails(" ".join(safe[:LOOKED_AT_CHARACTERS].split()))
+        if text.startswith(("{", "[")):
+            text = without_e_mails(without_key(_shape(self.body, len(self.content)), self.key))
         return text[:EXCERPT_CHARACTERS] + ("..." if len(text) > EXCERPT_CHARACTERS else "")
 
     @property
@@ -46,11 +58,11 @@ class Answer:
         """What came back, in a few words: the status and the vendor's own code and message."""
         if self.status is None:
             return self.problem
-        error = self.body.get("error") if isinstance(self.body, dict) else None
-        if not isinstance(error, dict):
-            return f"status {self.status} ({self.excerpt or 'empty body'})"
-        said = ": ".join(str(error[name]) for name in ("code", "message") if error.get(name))
-        return f"status {self.status} ({without_key(said, self.key) or self.excerpt})"
+        body = self.body if isinstance(self.body, dict) else {}
+        error = body["error"] if isinstance(body.get("error"), dict) else body
+        said = ": ".join(str(error[name]) for name in WORDS if error.get(name) and isinstance(error[name], str | int))
+        told = without_e_mails(without_key(said, self.key)) or self.excerpt
+        return f"status {self.status} ({told or 'empty body'})"
 
     @property
     def where(self) -> str:
@@ -63,6 +75,13 @@ class Answer:
             return json.loads(self.content)
         except (ValueError, RecursionError):
             return None
+
+
+def _shape(body: Any, size: int) -> str:
+    """What a body of JSON is, without any value of it."""
+    if isinstance(body, dict):
+        return f"JSON with the fields {', '.join(map(str, body)) or 'none'}"
+    return f"a JSON list of {len(body)}" if isinstance(body, list) else f"{size} bytes that begin as JSON does"
 
 
 def as_it_is(payload: Any, _answer: Answer) -> Any:

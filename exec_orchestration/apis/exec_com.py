@@ -163,10 +163,15 @@ def ids_of(items: list[Item], what: str) -> list[str]:
     wrong = [item for item, found in zip(items, ids, strict=True) if not isinstance(found, str) or not found]
     if wrong:
         raise BadAnswer(
-            f"Exec lists {len(wrong)} of {len(items)} {what}s without an id, the first being {str(wrong[0])[:120]!r}; "
+            f"Exec lists {len(wrong)} of {len(items)} {what}s without an id, the first {_fields_of(wrong[0])}; "
             "their rows would be missing without notice, so nothing was loaded. Report it to Exec."
         )
     return [str(found) for found in ids]
+
+
+def _fields_of(item: Any) -> str:
+    """What an item has, without a value of it."""
+    return f"having {', '.join(map(str, item)) or 'no field'}" if isinstance(item, dict) else f"a {type(item).__name__}"
 
 
 def _page(payload: Any, answer: Answer) -> Page:

@@ -20,7 +20,7 @@ from exec_orchestration.apis.budget import Ledger
 from exec_orchestration.apis.memory_ledger import MemoryLedger
 from exec_orchestration.apis.pacing import LONGEST_RESUME_SECONDS, LONGEST_WAIT_SECONDS, Pacer, Traffic, go_on
 from exec_orchestration.apis.vendor import Vendor, is_loopback, without_key
-from exec_orchestration.errors import BadAnswer, RateLimited
+from exec_orchestration.errors import BadAnswer, RateLimited, without_e_mails
 
 # What a client may be given instead of the network.
 Transport = httpx.BaseTransport
@@ -121,8 +121,8 @@ class JsonClient:
         except (ValueError, RecursionError) as error:
             kind = answer.content_type or "no content type"
             raise BadAnswer(
-                f"{self.vendor.name}: {answer.what} answered {answer.status} with {kind} that is not JSON ({error}); "
-                f"it begins {answer.excerpt!r} {answer.where}. Check that {self.vendor.url_setting} points at the API "
+                f"{self.vendor.name}: {answer.what} answered {answer.status} with {kind} that is not JSON ({error}): "
+                f"{answer.excerpt!r} {answer.where}. Check that {self.vendor.url_setting} points at the API "
                 "itself, not at a web page or a proxy."
             ) from error
 
@@ -176,7 +176,7 @@ def received(request: httpx.Request, response: httpx.Response, *, key: str) -> A
 def lost(request: httpx.Request, error: Exception, *, key: str) -> Answer:
     """The answer that never came, or broke off."""
     problem = f"{type(error).__name__}: {error}".rstrip(": ")
-    problem = without_key(problem, key)
+    problem = without_e_mails(without_key(problem, key))
     return Answer(what=described(request), request_id=request.headers["X-Request-Id"], key=key, problem=problem)
 
 

@@ -148,7 +148,13 @@ def _place(session: Item) -> tuple[str, str, Moment]:
 
 
 def _name(session: Any) -> str:
-    return f"session {session.get('id')!r}" if isinstance(session, dict) else f"a {type(session).__name__} as session"
+    found = session.get("id") if isinstance(session, dict) else session
+    return f"session {found!r}" if isinstance(session, dict) and isinstance(found, str) else _kind(session, found)
+
+
+def _kind(session: Any, found: Any) -> str:
+    kind = type(found).__name__
+    return f"a session whose id is a {kind}" if isinstance(session, dict) else f"a {kind} as session"
 
 
 def _is_number(value: Any) -> bool:

@@ -13,6 +13,7 @@ from exec_orchestration.defs.sparkwise_assets import POOL
 from exec_orchestration.defs.sync_run import UserSync
 from exec_orchestration.defs.user_sync import keep_plan, outcomes_for, people_of
 from exec_orchestration.errors import PlanRefused, UnhealthyRoster
+from exec_orchestration.roster.discretion import discreet, names_in
 from exec_orchestration.roster.explain import person_in_words
 from exec_orchestration.roster.health import examine
 from exec_orchestration.roster.plan import Plan
@@ -71,6 +72,7 @@ def explained(run: UserSync, employee_id: str) -> tuple[str, Plan]:
         change=mine[0] if mine else None,
         waits=employee_id in everybody.held_ids,
         outcomes=outcomes_for(run.tables, employee_id),
+        names=run.names,
     )
     alone = run.plan_of(mine, accounts, limits=run.roster.limits)
     return told, replace(alone, held=tuple(held for held in everybody.held if employee_id in held.employee_ids))
@@ -82,7 +84,9 @@ def sync_alone(run: UserSync, plan: Plan) -> None:
     if plan.held:
         raise PlanRefused(f"It waits: {'; '.join(held.reason for held in plan.held)}. Nothing was sent.")
     outcomes = run.carry_out(plan)
+    known = [name for change in plan.changes for name in names_in(change.changes, change.account)]
     for outcome in outcomes:
-        run.context.log.info(f"{outcome.employee_id}: {outcome.action} is {outcome.result} ({outcome.error or 'done'})")
+        said = discreet(outcome.error or "done", known, names=run.names)
+        run.context.log.info(f"{outcome.employee_id}: {outcome.action} is {outcome.result} ({said})")
     if not outcomes:
         run.context.log.info("There was nothing to send.")

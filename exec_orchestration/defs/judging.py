@@ -158,7 +158,7 @@ class Judge:
             passed=verdict.passed,
             severity=severity_of(verdict.check),
             description=verdict.told,
-            metadata=dict(verdict.counts),
+            metadata={name: value for name, value in verdict.counts.items() if value not in ([], {})},
             partition=str(day) if day else None,
             blocking=severity_of(verdict.check) == table_checks.ERROR,
         )

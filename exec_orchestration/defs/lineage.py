@@ -1,10 +1,11 @@
-"""Which columns a mart's columns are made of, as Dagster's UI draws it: read off the queries, never typed.
-
-A raw table has none: where its values come from in the vendor's items stands in each column's description.
+"""Which columns a column is made of, as Dagster keeps it: read off the marts' queries, and for raw tables off the
+declared path of each value in the vendor's item. Never typed.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -18,6 +19,9 @@ from exec_orchestration.tables import marts as tables
 SOME_DAYS = (date(2026, 1, 1), date(2026, 1, 1))
 SOME_PCT = 80.0
 
+# The operation as a table's source names it, such as GET /sessions: no asset of ours, but where values come from.
+OPERATION = re.compile(r"`([^`?]+)")
+
 QUERIES: Mapping[sa.Table, Callable[[], sa.Select[Any]]] = {
     tables.scenario_lift: lambda: lift.scenario_lift(SOME_DAYS),
     tables.learner_lift: lift.learner_lift,
@@ -30,13 +34,28 @@ QUERIES: Mapping[sa.Table, Callable[[], sa.Select[Any]]] = {
 }
 
 
+@cache
+def origins(table: sa.Table) -> Mapping[str, Sequence[Base]]:
+    """For each column of a mart, the columns that it is made of; empty for every other table."""
+    found = lineage(QUERIES[table](), target=table) if table in QUERIES else {}
+    return {name: sorted(bases) for name, bases in found.items()}
+
+
 def column_lineage(table: sa.Table) -> dict[str, dg.TableColumnLineage]:
-    """The metadata that tells a mart's columns' origin; empty for every other table."""
-    if table not in QUERIES:
+    """The metadata that tells the columns' origin; empty for a table that is neither a mart nor a listing."""
+    deps = {name: _deps(bases) for name, bases in origins(table).items()} or _paths(table)
+    return {"dagster/column_lineage": dg.TableColumnLineage(deps)} if deps else {}
+
+
+def _paths(table: sa.Table) -> dict[str, list[dg.TableColumnDep]]:
+    """For each column that a vendor's item fills, its path in the items of the operation that lists them."""
+    operation = OPERATION.search(table.info["source"] or "")
+    sources = {column.name: column.info["source"] for column in table.columns if column.info.get("source")}
+    if not operation:
         return {}
-    found = lineage(QUERIES[table](), target=table)
-    return {"dagster/column_lineage": dg.TableColumnLineage({name: _deps(bases) for name, bases in found.items()})}
+    key = dg.AssetKey([table.info["group"], operation[1]])
+    return {name: [dg.TableColumnDep(asset_key=key, column_name=path)] for name, path in sources.items()}
 
 
-def _deps(bases: set[Base]) -> list[dg.TableColumnDep]:
-    return [dg.TableColumnDep(asset_key=dg.AssetKey(table), column_name=column) for table, column in sorted(bases)]
+def _deps(bases: Sequence[Base]) -> list[dg.TableColumnDep]:
+    return [dg.TableColumnDep(asset_key=dg.AssetKey(table), column_name=column) for table, column in bases]

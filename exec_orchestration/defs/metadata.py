@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from exec_orchestration.defs.automation import FOLLOWING_GROUPS, follow_all, follow_the_day
 from exec_orchestration.defs.clocks import OF_GROUP
-from exec_orchestration.defs.lineage import column_lineage
+from exec_orchestration.defs.lineage import column_lineage, origins
 from exec_orchestration.defs.partitions import DAILY, ONE_RUN, DayWindow
 from exec_orchestration.defs.resources import asset_owners
 from exec_orchestration.defs.table_checks import specs_of
@@ -42,12 +42,13 @@ def asset_metadata(table: sa.Table) -> dict[str, Any]:
 
 
 def column_description(column: sa.Column[Any]) -> str:
-    """The column's meaning, its unit, its known values and its place in the vendor's item."""
-    info = column.info
+    """The column's meaning, its unit, its known values, its place in the vendor's item, and what it is made of."""
+    info, made_of = column.info, origins(column.table).get(column.name, ())
     more = [
         f"Unit: {info['unit']}." if info.get("unit") else "",
         f"Known values: {', '.join(info['accepted'])}." if info.get("accepted") else "",
         f"Source: `{info['source']}`." if info.get("source") else "",
+        f"Made of {', '.join(f'`{table}.{name}`' for table, name in made_of)}." if made_of else "",
         "Part of the key." if column.primary_key else "",
     ]
     return " ".join([str(column.comment), *filter(None, more)])

@@ -199,6 +199,7 @@ def freshness(warehouse: Warehouse) -> tuple[Freshness, ...]:
             figure=figure,
             source=SOURCES[source],
             is_daily=is_daily(METADATA.tables[source]),
+            first_day=found[source].first_day,
             last_day=found[source].last_day,
             fetched_at=found[source].fetched_at,
         )

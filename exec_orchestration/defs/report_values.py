@@ -121,6 +121,7 @@ class Freshness:
     is_daily: bool
     last_day: date | None
     fetched_at: datetime | None
+    first_day: date | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,12 @@ class Report:
     cohorts: tuple[GroupFigures, ...]
     skills: Skills
     freshness: tuple[Freshness, ...]
+
+    @property
+    def begins_on(self) -> date | None:
+        """The first day with data of any daily source, where the period begins before it; else None."""
+        first = min((each.first_day for each in self.freshness if each.first_day), default=None)
+        return first if first and first > self.period[0] else None
 
     @property
     def is_behind(self) -> bool:

@@ -265,6 +265,14 @@ def notifier_now() -> Notifier:
     return Notifier(os.environ)
 
 
+def personal_data_is_shown() -> bool:
+    """True when texts that may quote people may be shown; not so where the setting cannot be read."""
+    try:
+        return settings.SHOW_PERSONAL_DATA.read(os.environ)
+    except BadSetting:
+        return False
+
+
 def lookback_days() -> int:
     """How many days the schedule loads again, asked at each tick. Raises BadSetting."""
     return settings.LOOKBACK_DAYS.read(os.environ)

@@ -90,6 +90,11 @@ class RosterResource:
         return settings.USER_SYNC_TRANSIENT_ERRORS.read(self._environment)
 
     @property
+    def shows_personal_data(self) -> bool:
+        """True when people's names may stand in the UI, in logs and in checks."""
+        return settings.SHOW_PERSONAL_DATA.read(self._environment)
+
+    @property
     def settle_seconds(self) -> float:
         """How long a new roster must stay as it is before a sync is asked for."""
         return settings.HR_ROSTER_SETTLE_SECONDS.read(self._environment)

@@ -35,7 +35,9 @@ class Setting(Generic[Value]):
         try:
             return self.parse(text)
         except (ValueError, OverflowError) as error:
-            came = "its value, which is not repeated here," if self.secret else repr(text[:80])
+            # A URL may hold a password or a key, even where none belongs.
+            is_open = not self.secret and not {"@", "?"} & set(text)
+            came = repr(text[:80]) if is_open else "its value, which is not repeated here,"
             raise BadSetting(
                 f"{self.name} cannot be used: {came} is not valid ({error}); valid is {self.valid}."
             ) from error

@@ -275,5 +275,13 @@ DAGSTER_UI_URL = Setting(
     "DAGSTER_UI_URL", "http://127.0.0.1:3000", "http(s)://...", "the UI that an alert's links lead to", valid.web_url
 )
 
+SHOW_PERSONAL_DATA = Setting(
+    "SHOW_PERSONAL_DATA",
+    "false",
+    "true or false",
+    "let people's names, and texts that may quote them, stand in the UI, in logs and in checks",
+    valid.yes_or_no,
+)
+
 _OWN = tuple(value for value in dict(globals()).values() if isinstance(value, Setting))
 SETTINGS: tuple[Setting[Any], ...] = (*_OWN, *warehouse_settings.SETTINGS)

@@ -15,7 +15,7 @@ from exec_orchestration.apis.paging import Item, read_settled
 from exec_orchestration.defs.metadata import row_count, window_told
 from exec_orchestration.defs.partitions import DayWindow
 from exec_orchestration.defs.previews import preview
-from exec_orchestration.errors import TooManyRejectedRows
+from exec_orchestration.errors import TooManyRejectedRows, without_e_mails
 from exec_orchestration.tables.declare import PARTITION
 from exec_orchestration.tables.rows import Day, DayOf, Reading, RejectedRow, read_rows, rejected_row_values
 from exec_orchestration.tables.warehouse import Stage
@@ -130,7 +130,7 @@ class Staging:
             **self._load.spent(),
             "rejected_rows": self.count_rejects(_days(window)),
             **({"left_out_system_users": left_out} if self._load.leave_out else {}),
-            "flagged": dg.MetadataValue.json(dict(flags.most_common(SHOWN_FLAGS))) if flags else "nothing",
+            "flagged": dg.MetadataValue.json(_told(flags)) if flags else "nothing",
             **({"read_together": f"{self._days} days; the first of them tells the requests"} if self._days > 1 else {}),
         }
 
@@ -163,3 +163,8 @@ def _without(leave_out: Callable[[Item], bool] | None, items: Iterator[Item], re
             reading.left_out += 1
         else:
             yield item
+
+
+def _told(flags: Counter[str]) -> dict[str, int]:
+    """The most frequent flags; a field's name or an unknown value may be somebody's address."""
+    return {without_e_mails(flag): count for flag, count in flags.most_common(SHOWN_FLAGS)}

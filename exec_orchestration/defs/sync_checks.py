@@ -1,4 +1,7 @@
-"""Checks of the roster and the user sync, as values. What is out of order is named, with numbers and what to do."""
+"""Checks of the roster and the user sync, as values. What is out of order is named, with numbers and what to do.
+
+People are named by HR's ids; by their names only where `names` is true.
+"""
 
 from collections.abc import Sequence
 
@@ -8,7 +11,7 @@ from exec_orchestration.defs.table_checks import check_description
 from exec_orchestration.roster.account import Outcome
 from exec_orchestration.roster.apply import APPLIED
 from exec_orchestration.roster.diff import BLOCKED, STAYS_OFF, Change
-from exec_orchestration.roster.explain import fields_in_words
+from exec_orchestration.roster.discretion import discreet, fields_in_words, names_in
 from exec_orchestration.roster.health import Roster
 from exec_orchestration.roster.plan import Plan
 
@@ -82,14 +85,14 @@ def within_limits(plan: Plan, *, approval: str | None) -> dg.AssetCheckResult:
     return _warning(WITHIN_LIMITS, passed=not plan.held, told=told, counts=counts)
 
 
-def nobody_is_blocked(plan: Plan) -> dg.AssetCheckResult:
+def nobody_is_blocked(plan: Plan, *, names: bool = False) -> dg.AssetCheckResult:
     """WARN with the people whom a sync leaves alone, and what to mend."""
     all_of_them = [each for each in plan.changes if each.action == BLOCKED]
     settled = [each for each in all_of_them if each.reason.startswith("protected") or each.reason.endswith(STAYS_OFF)]
     blocked = [each for each in all_of_them if each not in settled]
     by_reason: dict[str, list[str]] = {}
     for each in blocked:
-        by_reason.setdefault(each.reason, []).append(each.employee_id)
+        by_reason.setdefault(discreet(each.reason, names=names), []).append(each.employee_id)
     shown = [f"{len(ids)} ({', '.join(ids[:SHOWN])}): {reason}" for reason, ids in list(by_reason.items())[:SHOWN]]
     told = (
         f"{len(blocked)} people are left as they are: {' | '.join(shown)}. All of them are in user_sync_plan."
@@ -101,10 +104,17 @@ def nobody_is_blocked(plan: Plan) -> dg.AssetCheckResult:
     return _warning(NOBODY_IS_BLOCKED, passed=not blocked, told=told, counts={"blocked": len(blocked)})
 
 
-def everybody_is_answered(outcomes: Sequence[Outcome]) -> dg.AssetCheckResult:
-    """WARN with the people whose change is not done, and why."""
+def everybody_is_answered(
+    outcomes: Sequence[Outcome], *, of: Sequence[Change], names: bool = False
+) -> dg.AssetCheckResult:
+    """WARN with the people whose change is not done, and why; `of` are the changes that were to be sent."""
+    known = {change.employee_id: names_in(change.changes, change.account) for change in of}
     left = [each for each in outcomes if each.result != APPLIED]
-    first = " | ".join(f"{each.employee_id}: {each.action} is {each.result} ({each.error})" for each in left[:SHOWN])
+    first = " | ".join(
+        f"{each.employee_id}: {each.action} is {each.result} "
+        f"({discreet(str(each.error), known.get(each.employee_id, ()), names=names)})"
+        for each in left[:SHOWN]
+    )
     told = (
         f"{len(left)} of {len(outcomes)} changes are not done, the first: {first}. Refused people wait until HR's row "
         "changes, the others are sent again by the next run."
@@ -114,10 +124,11 @@ def everybody_is_answered(outcomes: Sequence[Outcome]) -> dg.AssetCheckResult:
     return _warning(EVERYBODY_IS_ANSWERED, passed=not left, told=told, counts={"not_done": len(left)})
 
 
-def no_drift(left: Sequence[Change], *, waiting: int, blocked: int) -> dg.AssetCheckResult:
+def no_drift(left: Sequence[Change], *, waiting: int, blocked: int, names: bool = False) -> dg.AssetCheckResult:
     """WARN with what Sparkwise still holds otherwise, field by field; who waits or is blocked is only counted."""
     first = " | ".join(
-        f"{change.employee_id}: {change.action} ({fields_in_words(change.changes)})" for change in left[:SHOWN]
+        f"{change.employee_id}: {change.action} ({fields_in_words(change.changes, names=names)})"
+        for change in left[:SHOWN]
     )
     told = (
         f"{len(left)} people are not as HR asks for, the first: {first}. The next run sends them again."

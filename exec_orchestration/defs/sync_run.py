@@ -77,6 +77,7 @@ class UserSync:
         self.roster = roster
         self.warehouse = warehouse
         self.tables = warehouse.tables
+        self.names = roster.shows_personal_data
         self.run_id = context.run.run_id
         sparkwise.api.client.pacer.charge = charge_of(context.run, "user_sync_outcome")
         self.requests = sparkwise.api.client.traffic.requests
@@ -169,19 +170,19 @@ class UserSync:
         if approval:
             self.context.log.warning(within_limits.description)
         facts: dict[str, Any] = {
-            **plan.counts,
+            "plan": dg.MetadataValue.md(plan_in_words(plan, approval=approval, names=self.names)),
             "waiting": len(plan.held_ids),
+            **({"approve_with": approval, "plan_fingerprint": plan.fingerprint} if approval else {}),
+            **plan.counts,
             "managed_accounts": plan.managed,
             "plan_id": plan.plan_id,
-            "plan": dg.MetadataValue.md(plan_in_words(plan, approval=approval)),
-            **({"approve_with": approval, "plan_fingerprint": plan.fingerprint} if approval else {}),
             **self.plots(planned_over_time),
         }
         self.context.log.info(f"Plan {plan.plan_id}: {plan.counts}, {len(plan.held_ids)} waiting")
         return dg.MaterializeResult(
             asset_key="user_sync_plan",
             metadata=facts,
-            check_results=[within_limits, sync_checks.nobody_is_blocked(plan)],
+            check_results=[within_limits, sync_checks.nobody_is_blocked(plan, names=self.names)],
         )
 
     def carry_out(self, plan: Plan) -> list[Outcome]:
@@ -232,8 +233,8 @@ class UserSync:
             asset_key="user_sync_outcome",
             metadata=facts,
             check_results=[
-                sync_checks.everybody_is_answered(outcomes),
-                sync_checks.no_drift(left, waiting=len(waiting), blocked=blocked),
+                sync_checks.everybody_is_answered(outcomes, of=plan.sendable, names=self.names),
+                sync_checks.no_drift(left, waiting=len(waiting), blocked=blocked, names=self.names),
             ],
         )
 

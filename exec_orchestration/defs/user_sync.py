@@ -84,7 +84,8 @@ def _named(user: Any, remote_ids: Mapping[str, str]) -> str | None:
 
 def _error_text(error: Any) -> str:
     if isinstance(error, dict):
-        error = ": ".join(str(error[name]) for name in ("code", "message") if error.get(name)) or error
+        said = ": ".join(str(error[name]) for name in ("code", "message") if error.get(name))
+        error = said or f"no reason given, but the fields {', '.join(map(str, error)) or 'none'}"
     return str(error)[:500]
 
 

@@ -16,7 +16,9 @@ def base_url(text: str) -> str:
     """The URL without a trailing slash; https anywhere, http on loopback only, so that no key travels in the clear."""
     parts = urlsplit(text)
     host = parts.hostname or ""
-    _ = parts.port  # raises ValueError where it is not a number
+    if not re.fullmatch(r"(.*@)?(\[.*\]|[^:]*)(:\d*)?", parts.netloc):
+        raise ValueError("its port is not a number")
+    _ = parts.port  # raises ValueError where it is too large
     if parts.scheme not in ("https", "http") or not host:
         raise ValueError("it is not an http(s) URL with a host")
     if parts.scheme == "http" and not is_loopback(host):

@@ -20,7 +20,8 @@ from exec_orchestration.tables.sparkwise import sparkwise_completions as complet
 MINIMUM_PEOPLE = 5
 UNKNOWN = "unknown"
 LOW_SHARE = 0.2
-HELPED = ("assignment_completion_rate", "session_completion_rate", "average_lift_points")
+# The figures by which help is found, and how far below that of all a figure is at least: in shares, or in points.
+HELPED = {"assignment_completion_rate": 0.05, "session_completion_rate": 0.05, "average_lift_points": 1.0}
 
 Group = Literal["department", "cohort"]
 Query = sa.Select[tuple[object, ...]]
@@ -29,14 +30,14 @@ Query = sa.Select[tuple[object, ...]]
 def departments(days: Days, *, completed_at_steps_pct: float, low_share: float = LOW_SHARE) -> Query:
     """One row per department of `by_group`, and which of its figures are below that of all by more than a share of it.
 
-    `is_low_` and the figure's name say so; a figure that is null is not low.
+    `is_low_` and the figure's name say so; a figure that is null is not low, nor one that is hardly below that of all.
     """
     found = by_group("department", days, completed_at_steps_pct=completed_at_steps_pct).cte("departments")
     is_low = []
-    for name in HELPED:
-        of_all = found.c[f"all_{name}"]
-        limit = of_all - low_share * sa.func.abs(of_all)
-        is_low.append(sa.func.coalesce(found.c[name] < limit, sa.false()).label(f"is_low_{name}"))
+    for name, least in HELPED.items():
+        below = found.c[f"all_{name}"] - found.c[name]
+        far_below = sa.and_(below > low_share * sa.func.abs(found.c[f"all_{name}"]), below >= least)
+        is_low.append(sa.func.coalesce(far_below, sa.false()).label(f"is_low_{name}"))
     return sa.select(found, *is_low)
 
 

@@ -109,15 +109,16 @@ def _improved_share(lifts: sa.CTE) -> Number:
 
 
 def freshness() -> Query:
-    """One row per source: its last day with a row, null where it has no days, and when it was listed last."""
+    """One row per source: its first and last day with a row, null where it has none, and when it was listed last."""
     no_day = sa.cast(sa.null(), sa.Date())
     listed = [
         sa.select(
             sa.literal(table.name, sa.Text()).label("source"),
+            (sa.func.min(table.c.partition_date) if is_daily(table) else no_day).label("first_day"),
             (sa.func.max(table.c.partition_date) if is_daily(table) else no_day).label("last_day"),
             sa.func.max(table.c.fetched_at).label("fetched_at"),
         )
         for table in (exec_tables.exec_participant_analytics, assignments, proficiency, completions, scenarios, skills)
     ]
-    read = sa.select(sa.literal(roster.name, sa.Text()), no_day, sa.func.max(roster_reads.c.read_at))
+    read = sa.select(sa.literal(roster.name, sa.Text()), no_day, no_day, sa.func.max(roster_reads.c.read_at))
     return sa.select(sa.union_all(*listed, read).cte("freshness"))

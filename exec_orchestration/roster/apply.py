@@ -13,6 +13,7 @@ from datetime import datetime
 from exec_orchestration.errors import KeyRefused, RateLimited, Refused, SyncStopped, UnknownResource, VendorError
 from exec_orchestration.roster.account import Journal, Outcome, Reply, Vendor
 from exec_orchestration.roster.diff import DEACTIVATE, Change
+from exec_orchestration.roster.discretion import discreet, names_in
 from exec_orchestration.roster.plan import Plan
 
 CANARY_SIZE = 5
@@ -132,11 +133,16 @@ class _Sender:
             self._answered([self._outcome_of(change, reply) for change in batch])
 
     def _ask(self, batch: Sequence[Change]) -> Reply:
-        if _is_leaving(batch[0]):
-            return self.world.vendor.deactivate([change.employee_id for change in batch])
-        return self.world.vendor.upsert(
-            [{**(change.account or {}), "remote_id": change.employee_id} for change in batch]
-        )
+        try:
+            if _is_leaving(batch[0]):
+                return self.world.vendor.deactivate([change.employee_id for change in batch])
+            return self.world.vendor.upsert(
+                [{**(change.account or {}), "remote_id": change.employee_id} for change in batch]
+            )
+        except VendorError as error:
+            # Sparkwise's words may name those whom it was asked to write; this error is kept with all that it causes.
+            error.args = (_discreet(str(error), batch),)
+            raise
 
     def _split(self, batch: Sequence[Change], error: Refused) -> None:
         """Send the halves of a batch that was refused as a whole, as long as that leads anywhere."""
@@ -182,7 +188,7 @@ class _Sender:
         self.outcomes.update({each.employee_id: each for each in stamped})
 
     def _last_error(self, batch: Sequence[Change]) -> str:
-        return next(error for change in batch if (error := self.outcomes[change.employee_id].error))
+        return _discreet(next(error for each in batch if (error := self.outcomes[each.employee_id].error)), batch)
 
     def _stopped(self, why: str) -> SyncStopped:
         done = sum(outcome.result == APPLIED for outcome in self.outcomes.values())
@@ -192,3 +198,8 @@ class _Sender:
             "What was answered is in user_sync_outcome. Mend the cause, then run user_sync again: it looks at "
             "Sparkwise anew and sends only what is still missing."
         )
+
+
+def _discreet(text: str, batch: Sequence[Change]) -> str:
+    """What Sparkwise has said of a batch, without the names in it."""
+    return discreet(text, [name for change in batch for name in names_in(change.changes, change.account)])

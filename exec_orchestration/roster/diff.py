@@ -13,6 +13,7 @@ from datetime import date
 from typing import Any
 
 from exec_orchestration.roster.account import Account
+from exec_orchestration.roster.discretion import discreet, names_in
 from exec_orchestration.roster.health import BadRow
 from exec_orchestration.roster.person import Person
 
@@ -146,7 +147,8 @@ class _Diff:
         refusal = self.given.refused.get(change.employee_id)
         is_same = refusal and (refusal.action, refusal.person_fingerprint) == (change.action, change.person_fingerprint)
         if refusal and is_same:
-            return self._blocked(change, f"Sparkwise refused it: {refusal.error}; it waits until HR's row changes")
+            said = discreet(refusal.error, names_in(change.changes, change.account))
+            return self._blocked(change, f"Sparkwise refused it: {said}; it waits until HR's row changes")
         return change
 
     def _change(

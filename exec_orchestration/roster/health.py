@@ -163,7 +163,9 @@ def _column_problems(
     accept: Collection[str],
 ) -> Iterator[str]:
     """What is wrong with the header, or with there being no row under it."""
-    has = f"it has {', '.join(sheet.header)}"
+    # Without a header, the first row would stand here: a person.
+    is_header = any(columns)
+    has = f"it has {', '.join(sheet.header)}" if is_header else f"none of the {len(columns)} in its first line is known"
     missing = [name for name in REQUIRED if name not in columns]
     if missing:
         yield f"the required column {', '.join(map(mapping.their_column, missing))} is missing; {has}"

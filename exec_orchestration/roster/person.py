@@ -1,7 +1,7 @@
 """One person as HR sees them, and how a row of the roster becomes one. Pure.
 
 Names are in Unicode's composed form without outer spaces. A value that does not fit raises ValueError, worded to follow
-the column's name.
+the column's name. It quotes no cell but a status: in a row that is shifted, any other may hold a name.
 """
 
 import math
@@ -18,6 +18,7 @@ REQUIRED = ("employee_id", "first_name", "last_name", "status")
 COLUMNS = (*REQUIRED, "email", "department", "manager_id", "location", "start_date", "end_date")
 
 LONGEST_TEXT = 500
+LONGEST_STATUS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,10 +125,10 @@ def name_of_person(value: Any) -> str | None:
         return name
     try:
         # Not of the tidy name: half of a letter such as Š or à then looks like a space.
-        meant = str(value).strip().encode("cp1252").decode()
+        str(value).strip().encode("cp1252").decode()
     except UnicodeError:
         return name
-    raise ValueError(f"{name!r} looks like {meant!r} decoded as another encoding")
+    raise ValueError("looks like UTF-8 that was decoded as another encoding; export the roster as UTF-8 throughout")
 
 
 def status_of(value: Any, statuses: Mapping[str, str]) -> str | None:
@@ -137,7 +138,8 @@ def status_of(value: Any, statuses: Mapping[str, str]) -> str | None:
         return None
     known = statuses.get(written.casefold())
     if known is None:
-        raise ValueError(f"{written!r} is none of {', '.join(STATUSES)}; map it in HR_ROSTER_MAPPING if it should be")
+        came = "of this row" if "@" in written or len(written) > LONGEST_STATUS else repr(written)
+        raise ValueError(f"{came} is none of {', '.join(STATUSES)}; map it in HR_ROSTER_MAPPING if it should be")
     return known
 
 
@@ -158,6 +160,6 @@ def day_reader(date_format: str | None) -> Callable[[Any], date | None]:
             return datetime.fromisoformat(written).date()
         except ValueError:
             wanted = f"a day in the format {date_format}" if date_format else "a day such as 2026-01-31"
-            raise ValueError(f"must be {wanted}, not {written!r}") from None
+            raise ValueError(f"must be {wanted}; what came stands in rejected_rows") from None
 
     return read

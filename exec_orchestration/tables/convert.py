@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from exec_orchestration.errors import without_e_mails
 from exec_orchestration.tables.declare import UtcInstant
 
 Converter = Callable[[Any], Any]
@@ -114,9 +115,17 @@ def to_json(value: Any) -> Any:
 
 
 def shown(value: Any) -> str:
-    """A value as it stood in the JSON, shortened for a message."""
-    text = json.dumps(value, default=str)
+    """A value as it stood in the JSON, shortened for a message; of what may hold a person, its type only."""
+    if isinstance(value, dict | list) and value:
+        return kind_of(value)
+    text = without_e_mails(json.dumps(value, default=str))
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def kind_of(value: Any) -> str:
+    """The name that JSON has for the value's type."""
+    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
+    return names.get(type(value), "null")
 
 
 _BY_TYPE: tuple[tuple[type, Converter], ...] = (

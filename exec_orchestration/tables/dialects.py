@@ -53,6 +53,13 @@ def offer(of: Engine | Connection) -> Offer:
     return offer_of(of.dialect.name)
 
 
+def cause_of(error: BaseException) -> str:
+    """The first line of the driver's error, below which rows are quoted; of a value that does not fit, its class."""
+    cause = getattr(error, "orig", None) or error
+    is_about_a_value = any(each.__name__ == "DataError" for each in type(cause).__mro__)
+    return type(cause).__name__ if is_about_a_value else str(cause).strip().partition("\n")[0]
+
+
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """A connection in one write transaction: committed whole, or rolled back whole."""

@@ -21,7 +21,7 @@ def rows_of(url: str, query: str, *, setting: str) -> tuple[tuple[str, ...], lis
             result = connection.execute(sa.text(query))
             return tuple(result.keys()), [tuple(row) for row in result], name
     except sa.exc.SQLAlchemyError as error:
-        cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        cause = dialects.cause_of(error)
         raise UnhealthyRoster(
             f"The roster's query on {name} failed: {cause}. Check {setting} and HR_ROSTER_QUERY; nothing was sent to "
             "Sparkwise."

@@ -18,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from exec_orchestration.tables.columns import read_columns
-from exec_orchestration.tables.convert import check_key_text, shown
+from exec_orchestration.tables.convert import check_key_text, kind_of, shown
 from exec_orchestration.tables.declare import PARTITION
 from exec_orchestration.tables.fields import fields_of, holders_of
 
@@ -182,7 +182,7 @@ class _Reader:
     def rejected(self, item: Any) -> RejectedRow:
         """Why an item does not fit, value by value."""
         if not isinstance(item, dict):
-            return RejectedRow(f"a row must be an object, not {shown(item)}", item, self._template_day())
+            return RejectedRow(f"a row must be an object, not {kind_of(item)}", item, self._template_day())
         reasons = list(self._reasons(item))
         day = self._day_of(item)
         if self._cut and day is None and not any(self._tells_day(reason) for reason in reasons):
@@ -195,7 +195,7 @@ class _Reader:
             for part in each.path[:-1]:
                 holder = holder.get(part) if isinstance(holder, dict) else holder
             if holder is not None and not isinstance(holder, dict):
-                yield f"{'.'.join(each.path[:-1])} must be an object, not {shown(holder)}"
+                yield f"{'.'.join(each.path[:-1])} must be an object, not {kind_of(holder)}"
                 continue
             value = (holder or {}).get(each.path[-1])
             try:
@@ -206,7 +206,9 @@ class _Reader:
                 if value is not None and each.is_text_key:
                     check_key_text(value)
             except (ValueError, TypeError, AttributeError) as error:
-                yield f"{'.'.join(each.path)} {error}"
+                came = shown(value)
+                told = str(error).replace(came, kind_of(value)) if each.column.info["personal"] else error
+                yield f"{'.'.join(each.path)} {told}"
 
     def _tells_day(self, reason: str) -> bool:
         """True for a reason about the value that the partition is cut by."""

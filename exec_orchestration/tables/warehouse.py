@@ -171,7 +171,7 @@ class Warehouse:
         try:
             yield
         except (sa.exc.SQLAlchemyError, self._driver_error) as error:
-            cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+            cause = dialects.cause_of(error)
             raise WarehouseError(
                 f"The warehouse {self.name} could not {doing}: {cause}. The transaction was rolled back whole. "
                 "Check that WAREHOUSE_URL names a database that is up and may be written, then run this again."

@@ -108,11 +108,17 @@ def test_a_date_beyond_the_calendar_asks_for_nothing() -> None:
 
 
 def test_what_came_back_is_the_vendors_code_and_message() -> None:
-    """Status, code and message; else the status and the beginning of the body."""
+    """Status, code and message; else the status and the beginning of the body, of JSON the names of its fields."""
     told = b'{"error": {"type": "t", "code": "invalid_request", "message": "no such sorting"}}'
     assert answer(400, told).came_back == "status 400 (invalid_request: no such sorting)"
     assert answer(400, b'{"error": {"message": "no"}}').came_back == "status 400 (no)"
-    assert answer(400, b'{"error": {}}').came_back == 'status 400 ({"error": {}})'
+    assert answer(400, b'{"error": {}}').came_back == "status 400 (JSON with the fields error)"
+    assert answer(400, b'{"message": "no", "user": "Ada"}').came_back == "status 400 (no)"
+    assert answer(400, b'{"user": {"name": "Ada"}}').came_back == "status 400 (JSON with the fields user)"
+    assert answer(400, b'[{"name": "Ada"}]').came_back == "status 400 (a JSON list of 1)"
+    assert answer(400, b'{"user": "Ada').came_back == "status 400 (13 bytes that begin as JSON does)"
+    assert answer(400, b'{"error": "no a@x.example"}').came_back == "status 400 (no [hidden])"
+    assert answer(400, b"no a@x.example").came_back == "status 400 (no [hidden])"
     assert answer(502, b"<html>\n Bad  gateway</html>").came_back == "status 502 (<html> Bad gateway</html>)"
     assert answer(500).came_back == "status 500 (empty body)"
     assert answer(None, problem="ConnectError: refused").came_back == "ConnectError: refused"

@@ -371,10 +371,10 @@ def test_an_empty_answer_is_none(script: Any, client_of: ClientOf, status: int) 
     ("body", "kind", "begins"),
     [
         (b"<html><body>Sign in</body></html>", "text/html", "<html>"),
-        (b'{"data": [', "application/json", "{"),
-        (b"{oops: 1}", "application/json", "{oops"),
+        (b'{"data": [', "application/json", "10 bytes that begin as JSON does"),
+        (b"{oops: 1}", "application/json", "9 bytes that begin as JSON does"),
         (b"\xff\xfe\x00", "application/json", ""),
-        (b"[" * 200_000, "application/json", "[[["),
+        (b"[" * 200_000, "application/json", "200000 bytes that begin as JSON does"),
         (b" ", "", ""),
     ],
     ids=["html", "cut off", "malformed", "not text", "too deep", "blank"],

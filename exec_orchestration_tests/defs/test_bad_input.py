@@ -19,6 +19,8 @@ KEY = "exec_live_" + "a" * 40
         ("exec_members", {"EXEC_API_URL": "http://api.exec.com/rest/v1"}, "plain http would send the key"),
         ("exec_members", {"EXEC_API_URL": "api.exec.com"}, "EXEC_API_URL cannot be used"),
         ("exec_members", {"EXEC_API_URL": "https://a:1x/rest"}, "EXEC_API_URL cannot be used"),
+        ("exec_members", {"EXEC_API_URL": "https://me:secret@a.example"}, "a base URL has no user, password"),
+        ("exec_members", {"EXEC_API_URL": "https://me:secret/1@a.example"}, "its port is not a number"),
         ("exec_members", {"EXEC_CONCURRENCY": "0"}, "EXEC_CONCURRENCY cannot be used"),
         ("exec_members", {"EXEC_EXCLUDE_SYSTEM_USERS": "maybe"}, "EXEC_EXCLUDE_SYSTEM_USERS cannot be used"),
         ("exec_members", {"WAREHOUSE_URL": "not a url"}, "WAREHOUSE_URL cannot be read"),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from exec_orchestration.defs.lineage import column_lineage
-from exec_orchestration.tables import exec_com, marts
+from exec_orchestration.tables import marts
 from exec_orchestration_tests.defs.conftest import House, failure_text
 
 
@@ -40,4 +40,3 @@ def test_the_ui_knows_what_a_marts_columns_are_made_of() -> None:
     assert {(dep.asset_key.to_user_string(), dep.column_name) for dep in deps} == {
         ("exec_participant_analytics", "lift_percentage")
     }
-    assert column_lineage(exec_com.exec_sessions) == {}

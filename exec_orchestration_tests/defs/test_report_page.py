@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any
@@ -245,6 +245,15 @@ def test_data_that_end_before_the_period_are_told_on_top(last_day: date | None, 
     """With the way to the table that says which."""
     report = replace(FULL, freshness=(Freshness("Lift", "Exec: practice", True, last_day, NOW),))
     assert any("data end before the period" in words for words in Seen(page(report)).words("p")) == is_told
+
+
+@pytest.mark.parametrize(("days_late", "is_told"), [(0, False), (1, True)])
+def test_data_that_begin_within_the_period_are_told_of(days_late: int, is_told: bool) -> None:
+    """A first month of data is not read as a bad one."""
+    first_day = PERIOD[0] + timedelta(days=days_late)
+    fresh = Freshness("Lift", "Exec: practice", True, PERIOD[1], NOW, first_day=first_day)
+    words = Seen(page(replace(FULL, freshness=(fresh,)))).words("p")
+    assert any("The data begin on" in each for each in words) == is_told
 
 
 def luminance(colour: str) -> float:

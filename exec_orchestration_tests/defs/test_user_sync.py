@@ -952,9 +952,9 @@ def test_a_person_is_explained_and_nothing_is_sent(company_on_both: Company) -> 
     result = explained(company, "E0020")
     assert result.success
     text = log_of(company, result)
-    assert "HR says: leave, Ann 0020 Newer, department Sales, from 2024-01-31" in text
-    assert "Sparkwise says: active, Ann 0020 Newname (account" in text
-    assert r"What follows: update (last\_name: Newname -\> Newer): new last\_name" in text
+    assert "HR says: leave, department Sales, from 2024-01-31" in text
+    assert "Sparkwise says: active (account" in text
+    assert r"What follows: update (last\_name changes): new last\_name" in text
     assert "Before: plan " in text
     assert "attempt 1: update was applied at" in text
     assert "What follows: nothing, neither side knows this id" in log_of(company, explained(company, "E7777"))
@@ -1007,7 +1007,7 @@ def test_an_unhealthy_roster_explains_but_never_applies(company: Company) -> Non
     result = explained(company, "E0020")
     assert result.success
     text = log_of(company, result)
-    assert r"update (last\_name: Byhand -\> Lee 0020)" in text
+    assert r"update (last\_name changes)" in text
     assert "But: The roster" in text
     assert "shrank by 60.0%" in text
     assert "So nobody was synced" in told(explained(company, "E0020", apply=True))

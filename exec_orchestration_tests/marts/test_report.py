@@ -345,6 +345,16 @@ def test_help_names_what_is_low(facts: Facts) -> None:
     assert facts.helped() == {"Sales": ["session_completion_rate", "average_lift_points"]}
 
 
+@pytest.mark.parametrize(("completed", "low"), [(0, True), (1, False)])
+def test_help_is_not_needed_where_a_figure_is_hardly_below(facts: Facts, completed: int, low: bool) -> None:
+    """One of 20 beside 2 of 20 is half, and 2.5 percentage points below all: nobody asks for help over that."""
+    facts.staff(Sales=20, Support=20)
+    for number in range(1, 21):
+        facts.assigned(f"Sales{number}", completed=number <= completed)
+        facts.assigned(f"Support{number}", completed=number <= 2)
+    assert facts.helped() == ({"Sales": ["assignment_completion_rate"]} if low else {})
+
+
 # --- how it is asked
 
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from exec_orchestration.roster.account import Outcome
+from exec_orchestration.roster.discretion import discreet, fields_in_words
 from exec_orchestration.roster.explain import (
     SHOWN_PEOPLE,
     changes_in_words,
     escaped,
-    fields_in_words,
     person_in_words,
     plan_in_words,
 )
@@ -90,10 +90,10 @@ def test_a_name_draws_no_table_and_no_link() -> None:
 
 
 def test_fields_are_told_from_and_to() -> None:
-    """Nothing is a dash."""
-    assert fields_in_words({"last_name": ("Lee", "Li"), "first_name": (None, "Ada"), "active": [True, False]}) == (
-        "last_name: Lee -> Li, first_name: none -> Ada, active: True -> False"
-    )
+    """Nothing is a dash; the values of names only where that is asked for."""
+    found = {"last_name": ("Lee", "Li"), "first_name": (None, "Ada"), "active": [True, False]}
+    assert fields_in_words(found) == "last_name changes, first_name changes, active: True -> False"
+    assert fields_in_words(found, names=True) == "last_name: Lee -> Li, first_name: none -> Ada, active: True -> False"
 
 
 def test_somebody_whom_nobody_knows() -> None:
@@ -109,7 +109,37 @@ def test_somebody_whom_nobody_knows() -> None:
 
 def test_everything_that_is_known_of_a_person_is_told() -> None:
     """HR, each account, what follows, whether it waits, and every outcome with its plan, newest first as given."""
-    page = told(
+    page = everything(names=True)
+    assert page == (
+        "**E1**\n\n"
+        "- HR says: leave, Ada Li, department Sales, from 2025-01-31, until 2026-12-31\n"
+        "- Sparkwise says: active, Ada Love (account 01234567...)\n"
+        "- Sparkwise says: switched off, - Love (account 98765432...)\n"
+        "- What follows: update (last\\_name: Old -\\> Love): new last\\_name; it waits for approval\n"
+        "- Before: plan p2, attempt 2: update was applied at 2026-03-02 06:00 UTC\n"
+        "- Before: plan p1, attempt 1: update was refused at 2026-03-02 06:00 UTC (Ada LOVE, a@x.example, is unknown)"
+    )
+
+
+def test_a_person_is_told_without_names() -> None:
+    """By ids, states and dates; what Sparkwise has said is repeated without the person's names and addresses."""
+    page = everything()
+    assert page == (
+        "**E1**\n\n"
+        "- HR says: leave, department Sales, from 2025-01-31, until 2026-12-31\n"
+        "- Sparkwise says: active (account 01234567...)\n"
+        "- Sparkwise says: switched off (account 98765432...)\n"
+        "- What follows: update (last\\_name changes): new last\\_name; it waits for approval\n"
+        "- Before: plan p2, attempt 2: update was applied at 2026-03-02 06:00 UTC\n"
+        "- Before: plan p1, attempt 1: update was refused at 2026-03-02 06:00 UTC "
+        "(\\[hidden\\] \\[hidden\\], \\[hidden\\], is unknown)"
+    )
+
+
+def everything(**values: Any) -> str:
+    """One person, of whom much is known."""
+    return told(
+        **values,
         person=person(
             status="leave", department="Sales", start_on=date(2025, 1, 31), end_on=date(2026, 12, 31), last_name="Li"
         ),
@@ -118,18 +148,24 @@ def test_everything_that_is_known_of_a_person_is_told() -> None:
         waits=True,
         outcomes=[
             ("p2", Outcome("E1", 2, "update", "applied", NOW)),
-            ("p1", Outcome("E1", 1, "update", "refused", NOW, NOW, "no such domain")),
+            ("p1", Outcome("E1", 1, "update", "refused", NOW, NOW, "Ada LOVE, a@x.example, is unknown")),
         ],
     )
-    assert page == (
-        "**E1**\n\n"
-        "- HR says: leave, Ada Li, department Sales, from 2025-01-31, until 2026-12-31\n"
-        "- Sparkwise says: active, Ada Love (account 01234567...)\n"
-        "- Sparkwise says: switched off, - Love (account 98765432...)\n"
-        "- What follows: update (last\\_name: Old -\\> Love): new last\\_name; it waits for approval\n"
-        "- Before: plan p2, attempt 2: update was applied at 2026-03-02 06:00 UTC\n"
-        "- Before: plan p1, attempt 1: update was refused at 2026-03-02 06:00 UTC (no such domain)"
-    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("User Ada Love is unknown", "User [hidden] [hidden] is unknown"),
+        ("ADA@x.example, not ada", "[hidden], not [hidden]"),
+        ("Adam loves a lovely X", "Adam loves a lovely X"),
+        ("Ann Mary-Li is not Ann Mary", "[hidden]-Li is not [hidden]"),
+    ],
+)
+def test_what_others_say_is_told_without_names(text: str, expected: str) -> None:
+    """Whole words only, however they are capitalised; a single letter is no name."""
+    assert discreet(text, ["Ada", "Love", "Ann", "Ann Mary", "X", None, ""]) == expected
+    assert discreet(text, ["Ada"], names=True) == text
 
 
 def test_somebody_of_whom_nothing_is_asked() -> None:

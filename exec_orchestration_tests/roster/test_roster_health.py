@@ -101,6 +101,13 @@ def test_a_missing_required_column_refuses_all(name: str) -> None:
         assert "which the last roster had" not in told
 
 
+def test_a_first_line_that_is_a_person_is_not_repeated() -> None:
+    """A file without a header; one whose columns are merely called otherwise looks the same."""
+    told = refusal("E1,Ada,Love,active\nE2,Bob,Lee,active\n")
+    assert "first_name, last_name, status is missing; none of the 4 in its first line is known" in told
+    assert "Ada" not in told
+
+
 def test_every_missing_column_is_named() -> None:
     """At once."""
     told = refusal("name,Status\nAda,active\n")

@@ -315,7 +315,7 @@ def test_a_broken_packed_file_is_refused(tmp_path: Path, ending: str, pack: Any)
 
 
 @pytest.mark.parametrize(
-    "url", ["nowhere/roster.csv", "nowhere/r@ster?.csv", "memory://nowhere.csv", "file:///nowhere/roster.csv"]
+    "url", ["nowhere/roster.csv", "nowhere/@roster?.csv", "memory://nowhere.csv", "file:///nowhere/roster.csv"]
 )
 def test_a_missing_file_is_refused(url: str, memory: MemoryFileSystem) -> None:
     """With its name and the setting to look at."""

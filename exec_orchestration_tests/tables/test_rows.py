@@ -1,6 +1,5 @@
 """Items -> typed rows: what fits, what is kept aside, what is rejected and why. Nothing is dropped, nothing raises."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from copy import deepcopy
@@ -224,12 +223,30 @@ def test_a_rejected_row_names_every_reason() -> None:
     assert reading.rejected_by_day == Counter({None: 1})
 
 
-@pytest.mark.parametrize("holder", ["x", 7, True, False, 0, "", [], [1], 1.5])
-def test_an_object_that_is_none_is_a_reason(holder: Any) -> None:
-    """Where an object belongs, anything else is named."""
+@pytest.mark.parametrize(
+    ("holder", "kind"),
+    [
+        *(("x", "a string"), ("", "a string"), (7, "a number"), (0, "a number"), (1.5, "a number")),
+        *((True, "a boolean"), (False, "a boolean"), ([], "a list"), ([1], "a list")),
+    ],
+)
+def test_an_object_that_is_none_is_a_reason(holder: Any, kind: str) -> None:
+    """Where an object belongs, anything else is named by its type: it may hold a person."""
     found, reading = sessions(session(user=holder))
     assert found == []
-    assert f"user must be an object, not {json.dumps(holder)}" in reading.rejected[0].reason
+    assert f"user must be an object, not {kind};" in f"{reading.rejected[0].reason};"
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"), [(7, "a number"), (["a@x.example"], "a list"), ({"value": "a@x.example"}, "an object")]
+)
+def test_a_personal_value_is_named_by_its_type(value: Any, kind: str) -> None:
+    """What came is in the payload; a value of another column is quoted, but for what looks like an address in it."""
+    bad = session(user__email=value, score="ada@x.example")
+    (rejected,) = sessions(bad)[1].rejected
+    assert f"user.email must be a string, not {kind};" in f"{rejected.reason};"
+    assert 'score must be a number, not "[hidden]"' in rejected.reason
+    assert rejected.payload == bad
 
 
 @pytest.mark.parametrize("nothing", [None, {}])

@@ -692,3 +692,20 @@ def test_a_sqlite_file_is_read_while_it_is_written(tmp_path: Path) -> None:
         assert connection.scalar(sa.text("PRAGMA journal_mode")) == "wal"
         assert connection.scalar(sa.text("PRAGMA busy_timeout")) == 60_000
     warehouse.close()
+
+
+@pytest.mark.parametrize(
+    ("cause", "told"),
+    [
+        (
+            sa.exc.IntegrityError("INSERT", {}, sqlite3.IntegrityError("not null\nDETAIL: Failing row (Ada)")),
+            "not null",
+        ),
+        (sa.exc.DataError("INSERT", {}, sqlite3.DataError('no number: "Ada"')), "DataError"),
+        (sqlite3.DataError('no number: "Ada"'), "DataError"),
+        (sqlite3.OperationalError("disk is full\n"), "disk is full"),
+    ],
+)
+def test_a_databases_error_is_told_without_its_rows(cause: Exception, told: str) -> None:
+    """They stand below its first line, or in the first where a value does not fit."""
+    assert dialects.cause_of(cause) == told

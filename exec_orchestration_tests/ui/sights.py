@@ -29,6 +29,6 @@ def opened(page: pw.Page, key: str, *, kind: str = "Markdown") -> pw.Locator:
     return dialog
 
 
-def as_shown(markdown: str) -> str:
+def as_shown(markdown: str | None) -> str:
     """A description as the browser shows it: code without its quotes."""
-    return markdown.replace("`", "")
+    return (markdown or "").replace("`", "")

@@ -6,7 +6,7 @@ import playwright.sync_api as pw
 import pytest
 
 from .conftest import Dev, Step
-from .sights import ASSETS, GROUPS, in_graph
+from .sights import ASSETS, GROUPS, as_shown, in_graph
 
 pytestmark = pytest.mark.ui
 
@@ -27,5 +27,5 @@ def test_a_group_opens_to_its_assets(dev: Dev, page: pw.Page, step: Step) -> Non
     page.goto(f"{dev.url}/asset-groups/~/scenario_lift?{urlsplit(page.url).query}")
     node = in_graph(page, "scenario_lift")
     pw.expect(node).to_be_visible()
-    pw.expect(page.get_by_text(str(ASSETS["scenario_lift"].description))).to_be_visible()
+    pw.expect(page.get_by_text(as_shown(ASSETS["scenario_lift"].description))).to_be_visible()
     step("an asset of the group")

@@ -16,12 +16,18 @@ CHECKS = [
     ("exec_assignments", "no_rows_before_partitions_start", "Every assignment was created since PARTITIONS_START"),
     ("user_sync_plan", "within_limits", ""),
     ("user_sync_plan", "nobody_is_blocked", ""),
+    ("exec_sessions", "every_row_fits", "Every row fits its declaration"),
+    ("exec_participant_analytics", "agrees_with_summary", "For one scenario and day"),
+    ("scenario_lift", "agrees_with_raw", "The mart's totals are those of the raw rows"),
 ]
 
 # One line a plot: asset, the metadata that holds it, and its title.
 PLOTS = [
     ("request_budget", "last_30_days", "Requests a day by lane"),
     ("request_budget", "last_30_days", "Requests a day by asset"),
+    ("learner_lift", "rank_migration", "From first to best rank, all loaded days"),
+    ("department_scorecard", "departments", "Completion and lift by department"),
+    ("user_sync_outcome", "changes_over_time", "Sent changes by day"),
 ]
 
 
@@ -29,7 +35,7 @@ PLOTS = [
 def test_a_mart_explains_itself(dev: Dev, page: pw.Page, step: Step, asset: str) -> None:
     """The description, and each column with its type and its meaning, as they are declared; units are among them."""
     page.goto(f"{dev.url}/assets/{asset}")
-    pw.expect(page.get_by_text(str(ASSETS[asset].description))).to_be_visible()
+    pw.expect(page.get_by_text(as_shown(ASSETS[asset].description))).to_be_visible()
     columns = ASSETS[asset].metadata["dagster/column_schema"].columns
     for column in columns:
         row = fact(page, column.name).first  # a preview further down names the columns, too
@@ -100,7 +106,7 @@ def test_it_can_be_read_in_both_themes(dev: Dev, page: pw.Page, step: Step, them
     """An asset's page and a plot, in Dagster's light and dark theme."""
     page.add_init_script(f"localStorage.setItem('dagster-theme', '\"{theme}\"')")
     page.goto(f"{dev.url}/assets/scenario_lift")
-    pw.expect(page.get_by_text(str(ASSETS["scenario_lift"].description))).to_be_visible()
+    pw.expect(page.get_by_text(as_shown(ASSETS["scenario_lift"].description))).to_be_visible()
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).slice(0, 3).map(Number)")
     assert (sum(ground) > 3 * 128) == is_bright
     step("an asset")
