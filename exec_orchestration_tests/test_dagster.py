@@ -217,6 +217,7 @@ def test_the_schedules_are_on(ui: Ui) -> None:
         "daily_refresh_schedule": "RUNNING",
         "user_sync_schedule": "RUNNING",
         "request_budget_schedule": "RUNNING",
+        "purge_schedule": "RUNNING",
     }
 
 

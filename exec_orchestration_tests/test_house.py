@@ -154,7 +154,9 @@ def test_a_mart_declares_what_its_query_reads() -> None:
 def test_schedules_and_policies_go_by_the_same_clocks() -> None:
     """The cron of a schedule is that of the clock; the deadline lies after it, within the same day."""
     crons = {schedule.name: schedule.cron_schedule for schedule in defs.schedules or ()}
-    assert crons == {f"{clock.name}_schedule": clock.cron for clock in (clocks.NIGHT, clocks.MORNING, clocks.BUDGET)}
+    assert crons == {
+        f"{clock.name}_schedule": clock.cron for clock in (clocks.NIGHT, clocks.MORNING, clocks.BUDGET, clocks.PURGE)
+    }
     assert crons["daily_refresh_schedule"] == "30 2 * * *"
     for clock in (clocks.NIGHT, clocks.MORNING, clocks.REPORT):
         assert timedelta(0) < clock.grace < clock.at + clock.grace < timedelta(days=1)

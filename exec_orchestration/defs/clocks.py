@@ -57,6 +57,19 @@ class Hourly:
         return dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=1) + self.grace)
 
 
+@dataclass(frozen=True)
+class Weekly:
+    """Every Sunday at a time of the day; nothing is late without it."""
+
+    name: str
+    at: timedelta
+
+    @property
+    def cron(self) -> str:
+        """When the schedule runs."""
+        return _cron(self.at).removesuffix("*") + "0"
+
+
 def _cron(at: timedelta) -> str:
     hour, minute = divmod(int(at.total_seconds()) // 60, 60)
     return f"{minute} {hour} * * *"
@@ -68,6 +81,7 @@ NIGHT = Daily("daily_refresh", at=timedelta(hours=2, minutes=30), grace=timedelt
 MORNING = Daily("user_sync", at=timedelta(hours=5, minutes=15), grace=timedelta(hours=2))
 # No schedule makes the report: it follows what the night has brought.
 REPORT = Daily("learning_report", at=NIGHT.at, grace=NIGHT.grace + timedelta(hours=3))
+PURGE = Weekly("purge", at=timedelta(hours=7))
 BUDGET = Hourly("request_budget", minute=5, grace=timedelta(hours=1))
 
 OF_GROUP: dict[str, Clock] = {

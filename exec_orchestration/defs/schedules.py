@@ -6,6 +6,7 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 from exec_orchestration.defs import clocks
 from exec_orchestration.defs.jobs import daily_refresh
 from exec_orchestration.defs.partitions import DAILY
+from exec_orchestration.defs.purge_job import purge_job
 from exec_orchestration.defs.resources import lookback_days
 from exec_orchestration.defs.sync_jobs import user_sync
 
@@ -47,4 +48,13 @@ request_budget_schedule = dg.ScheduleDefinition(
     execution_timezone=DAILY.timezone,
     default_status=dg.DefaultScheduleStatus.STOPPED,
     description="Brings request_budget up to date every hour. It sends no request to a vendor.",
+)
+
+purge_schedule = dg.ScheduleDefinition(
+    name="purge_schedule",
+    job=purge_job,
+    cron_schedule=clocks.PURGE.cron,
+    execution_timezone=DAILY.timezone,
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="Deletes old requests, journal entries and runs every Sunday, when the night's work is done.",
 )

@@ -6,9 +6,10 @@ thing that needs it with a BadSetting; the code location still loads.
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from exec_orchestration.apis.exec_com import check_key
-from exec_orchestration.defs import valid
+from exec_orchestration.defs import valid, warehouse_settings
 from exec_orchestration.defs.setting import Setting
 
 EXEC_API_URL = Setting(
@@ -282,4 +283,5 @@ SHOW_PERSONAL_DATA = Setting(
     valid.yes_or_no,
 )
 
-SETTINGS: tuple[Setting[object], ...] = tuple(value for value in dict(globals()).values() if isinstance(value, Setting))
+_OWN = tuple(value for value in dict(globals()).values() if isinstance(value, Setting))
+SETTINGS: tuple[Setting[Any], ...] = (*_OWN, *warehouse_settings.SETTINGS)

@@ -41,6 +41,12 @@ def whole_number(smallest: int) -> Callable[[str], int]:
     return parse
 
 
+def zero_or(smallest: int) -> Callable[[str], int]:
+    """A parser of 0, and of whole numbers from `smallest` up."""
+    parse = whole_number(smallest)
+    return lambda text: 0 if text == "0" else parse(text)
+
+
 def number_or_share(text: str) -> int | float:
     """A whole number as an int, or `30%` as the float 0.3."""
     if not text.endswith("%"):

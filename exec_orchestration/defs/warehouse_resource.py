@@ -8,8 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from exec_orchestration.defs import settings
+from exec_orchestration.defs import settings, warehouse_settings
 from exec_orchestration.defs.setting import Environment
+from exec_orchestration.tables.engines.patience import Patience
 from exec_orchestration.tables.warehouse import Warehouse
 
 
@@ -22,7 +23,9 @@ class WarehouseResource:
     @cached_property
     def tables(self) -> Warehouse:
         """The warehouse itself. Raises BadSetting or WarehouseError before anything is fetched."""
-        warehouse = Warehouse(settings.WAREHOUSE_URL.read(self._environment))
+        limits = (warehouse_settings.WAREHOUSE_STATEMENT_SECONDS, warehouse_settings.WAREHOUSE_LOCK_SECONDS)
+        patience = Patience(*(limit.read(self._environment) for limit in limits))
+        warehouse = Warehouse(settings.WAREHOUSE_URL.read(self._environment), patience=patience)
         warehouse.migrate()
         return warehouse
 
@@ -45,6 +48,13 @@ class WarehouseResource:
     def report_days(self) -> int:
         """How many days it covers."""
         return settings.LEARNING_REPORT_DAYS.read(self._environment)
+
+    @property
+    def keep_days(self) -> dict[str, int]:
+        """How many days requests, outcomes and runs are kept; 0 = for ever. Raises BadSetting."""
+        kept = {"requests": warehouse_settings.KEEP_REQUESTS_DAYS, "outcomes": warehouse_settings.KEEP_OUTCOMES_DAYS}
+        kept["runs"] = warehouse_settings.KEEP_RUNS_DAYS
+        return {name: setting.read(self._environment) for name, setting in kept.items()}
 
     @cached_property
     def zone(self) -> ZoneInfo:

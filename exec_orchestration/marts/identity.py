@@ -70,9 +70,11 @@ def exec_users(person_of_email: sa.CTE) -> sa.CTE:
     known = _exec_emails()
     what_counts_first = (known.c.is_member.desc(), known.c.listed_at.desc(), known.c.listed_for.desc(), known.c.email)
     place = sa.func.row_number().over(partition_by=known.c.user_id, order_by=what_counts_first)
+    # Placed before they are joined: PostgreSQL would keep the order through the join, and compare all with all for it.
+    placed = sa.select(known.c.user_id, known.c.email, place.label("place")).cte("placed_emails")
     return (
-        sa.select(known.c.user_id, person_of_email.c.employee_id, place.label("place"))
-        .select_from(known.outerjoin(person_of_email, person_of_email.c.email == known.c.email))
+        sa.select(placed.c.user_id, person_of_email.c.employee_id, placed.c.place)
+        .select_from(placed.outerjoin(person_of_email, person_of_email.c.email == placed.c.email))
         .cte("exec_users")
     )
 

@@ -6,7 +6,6 @@
 from functools import cache
 from pathlib import Path
 
-import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -17,7 +16,6 @@ from exec_orchestration.errors import WarehouseError
 from exec_orchestration.tables import dialects
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-LOCK_NUMBER = 7_203_411_958
 
 
 def migrate(engine: Engine) -> None:
@@ -26,7 +24,7 @@ def migrate(engine: Engine) -> None:
         if _is_current(connection):
             return
     with dialects.writing(engine) as connection:
-        _lock(connection)
+        dialects.offer(connection).alone_until_commit(connection, "the schema")
         if not _is_current(connection):
             config = _config()
             config.attributes["connection"] = connection
@@ -34,7 +32,7 @@ def migrate(engine: Engine) -> None:
 
 
 def _is_current(connection: Connection) -> bool:
-    found = MigrationContext.configure(connection).get_current_revision()
+    found = _context(connection).get_current_revision()
     if found is not None and found not in _revisions():
         raise WarehouseError(
             f"The warehouse's schema is of revision {found}, which this version of exec_orchestration does not know: "
@@ -43,10 +41,15 @@ def _is_current(connection: Connection) -> bool:
     return found == _head()
 
 
-def _lock(connection: Connection) -> None:
-    """Keep other processes out until this transaction ends; SQLite's write transaction does so already."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK_NUMBER)))
+def _context(connection: Connection) -> MigrationContext:
+    try:
+        return MigrationContext.configure(connection)
+    except KeyError as error:
+        raise WarehouseError(
+            f"The warehouse's schema cannot be made: Alembic, which makes it, does not know the engine "
+            f"{connection.dialect.name}. Install a package of that engine that brings its part of Alembic along, or "
+            "use another WAREHOUSE_URL; SQLite and PostgreSQL are tested. Nothing was changed."
+        ) from error
 
 
 @cache

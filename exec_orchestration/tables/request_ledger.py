@@ -129,7 +129,7 @@ class RequestLedger:
     def alone(self, clock: Callable[[], float]) -> Iterator[WarehouseBooks]:
         """The books, for as long as nobody else may look at them; the clock is read once everybody else is out."""
         with self._warehouse.writing("take a request's turn") as connection:
-            dialects.alone_until_commit(connection, f"api_requests:{self._api}")
+            dialects.offer(connection).alone_until_commit(connection, f"api_requests:{self._api}")
             yield WarehouseBooks(connection, self._api, clock())
 
     def held_until(self) -> float:

@@ -2,7 +2,7 @@
 
 Fetch first, write last: rows are staged in a temporary table that no other connection sees and that goes away with
 the connection, so memory is bounded by the batch and no write transaction is open while HTTP is in flight.
-The dialects' differences stand in `dialects`, the schema's history in `migrations`.
+The engines' differences stand in `engines`, the schema's history in `migrations`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +20,7 @@ from sqlalchemy.engine import Connection
 from exec_orchestration.errors import WarehouseError
 from exec_orchestration.tables import dialects, versions
 from exec_orchestration.tables.declare import PARTITION
+from exec_orchestration.tables.engines.patience import Patience
 from exec_orchestration.tables.ledger import rejected_rows
 from exec_orchestration.tables.migrate import migrate
 from exec_orchestration.tables.rows import Row
@@ -54,8 +55,9 @@ class Replaced:
 class Warehouse:
     """One database by its SQLAlchemy URL: schema, windows, frames. Every error is a WarehouseError or BadSetting."""
 
-    def __init__(self, url: str) -> None:
-        self.engine = dialects.engine_for(url)
+    def __init__(self, url: str, *, patience: Patience = dialects.FOR_EVER) -> None:
+        self.engine = dialects.engine_for(url, patience=patience)
+        self._offer = dialects.offer(self.engine)
         self.name = self.engine.url.set(query={}).render_as_string(hide_password=True)
         # Bulk loads speak to the driver itself, whose errors SQLAlchemy then does not wrap.
         self._driver_error: type[Exception] = self.engine.dialect.loaded_dbapi.Error
@@ -89,7 +91,7 @@ class Warehouse:
         """Like `replace_window`, with the rows that `query` selects inside the warehouse, by column name."""
         names = [column.name for column in query.selected_columns]
         with self._guarded(f"compute {table.name}"), dialects.writing(self.engine) as connection:
-            dialects.keep_other_writers_out(connection, table)
+            self._offer.keep_other_writers_out(connection, table)
             connection.execute(_delete(table, window))
             return connection.execute(table.insert().from_select(names, query)).rowcount
 
@@ -117,7 +119,7 @@ class Warehouse:
         known = [each for each in days if each is not None]
         of_days = sa.or_(day.in_(known), day.is_(None)) if None in days else day.in_(known)
         with self._guarded(f"record rejected rows of {asset}"), dialects.writing(self.engine) as connection:
-            dialects.keep_other_writers_out(connection, rejected_rows)
+            self._offer.keep_other_writers_out(connection, rejected_rows)
             connection.execute(rejected_rows.delete().where(rejected_rows.c.asset == asset, of_days))
             if values:
                 connection.execute(rejected_rows.insert(), values)
@@ -136,7 +138,7 @@ class Warehouse:
     def write_alone(self, purpose: str, *statements: sa.UpdateBase) -> None:
         """Execute statements in one transaction, while nobody else does so for this purpose."""
         with self.writing(purpose) as connection:
-            dialects.alone_until_commit(connection, purpose)
+            self._offer.alone_until_commit(connection, purpose)
             for statement in statements:
                 connection.execute(statement)
 
@@ -149,7 +151,7 @@ class Warehouse:
     @contextmanager
     def alone(self, purpose: str) -> Iterator[None]:
         """A block that one process at a time may be in. Raises WarehouseError where another one is."""
-        with self._guarded(f"lock {purpose}"), dialects.alone(self.engine, purpose) as is_alone:
+        with self._guarded(f"lock {purpose}"), self._offer.alone(self.engine, purpose) as is_alone:
             if not is_alone:
                 raise WarehouseError(
                     f"Another run is in the middle of {purpose} on the warehouse {self.name}. Two at once would send "
@@ -181,12 +183,12 @@ class Stage:
 
     def __init__(self, connection: Connection, table: sa.Table) -> None:
         self._connection = connection
+        self._offer = dialects.offer(connection)
         self.table = table
         self._parts: set[int] = set()
         columns = [sa.Column(column.name, column.type) for column in table.columns]
         part = sa.Column("stage_part", sa.Integer)
-        self.staged = sa.Table(f"stage_{table.name}", sa.MetaData(), *columns, part, prefixes=["TEMPORARY"])
-        self.staged.create(connection)
+        self.staged = self._offer.make_stage(connection, f"stage_{table.name}", [*columns, part])
         connection.commit()
 
     def fill(self, rows: Iterable[Row], *, part: int = 0) -> int:
@@ -198,7 +200,7 @@ class Stage:
             self._connection.execute(self.staged.delete().where(self.staged.c.stage_part == part))
         self._parts.add(part)
         self._connection.commit()
-        load, count, source = dialects.bulk_loader(self._connection, self.staged, last=part), 0, iter(rows)
+        load, count, source = self._offer.bulk_loader(self._connection, self.staged, last=part), 0, iter(rows)
         while batch := list(islice(source, BATCH_ROWS)):
             load(batch)
             count += len(batch)
@@ -224,7 +226,7 @@ class Stage:
     def execute(self, target: sa.Table, *statements: sa.UpdateBase) -> list[int]:
         """Change `target` by statements that read the staged rows, in one transaction; how many rows each changed."""
         with dialects.writing_on(self._connection):
-            dialects.keep_other_writers_out(self._connection, target)
+            self._offer.keep_other_writers_out(self._connection, target)
             return [self._connection.execute(statement).rowcount for statement in statements]
 
     def replace(self, window: Window | None, *, version: str | None = None) -> Replaced:
@@ -237,7 +239,7 @@ class Stage:
         names = [column.name for column in self.table.columns]
         rows = sa.select(*(self.staged.c[name] for name in names)).where(*chosen)
         with dialects.writing_on(self._connection):
-            dialects.keep_other_writers_out(self._connection, self.table)
+            self._offer.keep_other_writers_out(self._connection, self.table)
             changed = not versions.is_same(self._connection, self.table, self.staged, held, chosen)
             self._connection.execute(_delete(self.table, window))
             self._take_from_elsewhere(window)
@@ -274,7 +276,7 @@ class Stage:
         """Remove the stage; a broken connection has taken it along already."""
         if not self._connection.closed and not self._connection.invalidated:
             self._connection.rollback()
-            dialects.forget_temporary(self._connection, self.staged)
+            self._offer.forget_stage(self._connection, self.staged)
 
 
 def _delete(table: sa.Table, window: Window | None) -> sa.Delete:
