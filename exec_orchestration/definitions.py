@@ -19,12 +19,7 @@ from exec_orchestration.defs.code_references import with_code_references
 from exec_orchestration.defs.jobs import daily_refresh
 from exec_orchestration.defs.purge_job import purge_job
 from exec_orchestration.defs.resume_sensor import budget_give_up, budget_resume_sensor
-from exec_orchestration.defs.schedules import (
-    daily_refresh_schedule,
-    purge_schedule,
-    request_budget_schedule,
-    user_sync_schedule,
-)
+from exec_orchestration.defs.schedules import SCHEDULES
 from exec_orchestration.defs.sensors import hr_roster_sensor
 from exec_orchestration.defs.sync_jobs import user_sync, user_sync_apply, user_sync_explain, user_sync_undo
 
@@ -55,14 +50,9 @@ defs = dg.Definitions(
     ),
     asset_checks=[*reference_checks.REFERENCE_CHECKS, summary_check.participants_agree_with_summary],
     jobs=[daily_refresh, user_sync, user_sync_apply, user_sync_undo, user_sync_explain, budget_give_up, purge_job],
-    schedules=[daily_refresh_schedule, user_sync_schedule, request_budget_schedule, purge_schedule],
+    schedules=SCHEDULES,
     sensors=[hr_roster_sensor, budget_resume_sensor, run_failure_alert_sensor, check_alert_sensor, marts_follow_sensor],
-    resources={
-        "exec_com": resources.exec_com,
-        "sparkwise": resources.sparkwise,
-        "roster": resources.roster,
-        "warehouse": resources.warehouse,
-    },
+    resources=resources.RESOURCES,
     # Steps wait for a quota, they do not burn CPU: parallelism is between runs.
     executor=dg.in_process_executor,
 )

@@ -276,3 +276,6 @@ def personal_data_is_shown() -> bool:
 def lookback_days() -> int:
     """How many days the schedule loads again, asked at each tick. Raises BadSetting."""
     return settings.LOOKBACK_DAYS.read(os.environ)
+
+
+RESOURCES = {"exec_com": exec_com, "sparkwise": sparkwise, "roster": roster, "warehouse": warehouse}

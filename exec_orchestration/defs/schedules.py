@@ -58,3 +58,5 @@ purge_schedule = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.STOPPED,
     description="Deletes old requests, journal entries and runs every Sunday, when the night's work is done.",
 )
+
+SCHEDULES = [daily_refresh_schedule, user_sync_schedule, request_budget_schedule, purge_schedule]
