@@ -643,7 +643,7 @@ def test_a_url_that_does_not_parse_is_a_bad_setting(url: str) -> None:
     "url",
     [
         "mysql://u:s3cret@h/d",
-        "postgresql+psycopg2://u:s3cret@h/d",
+        "postgresql+pg8000://u:s3cret@h/d",
         "http://u:s3cret@h",
         "snowflake://u:s3cret@h/d",
         "postgresql+nothing://u:s3cret@h/d",
