@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -24,6 +23,9 @@ from exec_orchestration.tables.engines.patience import Patience
 from exec_orchestration.tables.ledger import rejected_rows
 from exec_orchestration.tables.migrate import migrate
 from exec_orchestration.tables.rows import Row
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BATCH_ROWS = 2_000
 
@@ -159,8 +161,11 @@ class Warehouse:
                 )
             yield
 
-    def frame(self, query: sa.Select[Any]) -> pd.DataFrame:
+    def frame(self, query: sa.Select[Any]) -> "pd.DataFrame":
         """The result of a query as a frame: for previews and reports, never for loads."""
+        # Imported where it is used: it takes a third of a second, and no load needs it.
+        import pandas as pd
+
         with self._guarded("read"), self.engine.connect() as connection:
             result = connection.execute(query)
             return pd.DataFrame(result.all(), columns=list(result.keys()))
