@@ -13,3 +13,5 @@ import dagster as dg
 
 # `backfill_policy` is beta in Dagster. It is what makes a range one run, so it is used on purpose, on a locked version.
 warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=dg.BetaWarning)
+# So are a check's partitions: by them the UI shows every day of a check.
+warnings.filterwarnings("ignore", message=".*partitions_def on an AssetCheckSpec.*", category=dg.PreviewWarning)
