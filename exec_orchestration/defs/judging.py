@@ -47,6 +47,7 @@ class Judge:
         self._asked = _asked(context, self.key)
         self._judged: set[date | None] = set()
         self._failed: list[str] = []
+        self._told_error: Exception | None = None
 
     def judge(self, days: Days) -> None:
         """Judge what the table holds of these days."""
@@ -112,10 +113,16 @@ class Judge:
 
     @contextmanager
     def failures(self, days: Days) -> Iterator[None]:
-        """A load of these days, whose failure is some check's as well: it is told before the error goes on."""
+        """A load of these days, whose failure is some check's as well: it is told before the error goes on.
+
+        Told once, by the innermost: only that knows which day of a range it was.
+        """
         try:
             yield
         except (ListingMoved, TooManyRejectedRows) as error:
+            if error is self._told_error:
+                raise
+            self._told_error = error
             verdict = (
                 table_checks.listing_was_short(error)
                 if isinstance(error, ListingMoved)

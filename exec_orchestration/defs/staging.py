@@ -81,8 +81,9 @@ class Staging:
         Raises TooManyRejectedRows before anything is replaced.
         """
         self.record_rejects(window)
-        self.judge_rejects(_days(window), of=f" of {window.key}" if window else "")
         day = window.day if window else None
+        with self._load.judge.failures([day]):
+            self.judge_rejects(_days(window), of=f" of {window.key}" if window else "")
         before = self._load.judge.before(self.stage, day)
         replaced = self.stage.replace(window.window if window else None, version=self._load.run_id)
         facts = {

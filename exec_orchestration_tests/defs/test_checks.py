@@ -104,6 +104,24 @@ def test_rows_that_do_not_fit(house: House) -> None:
     assert red(house, result) == {("exec_sessions", "every_row_fits", DAY)}
 
 
+@pytest.mark.parametrize("asset", ["exec_sessions", "exec_participant_analytics"])
+def test_of_a_range_only_the_day_that_does_not_fit_is_red(house: House, asset: str) -> None:
+    """Days before it are well, and of those after it nothing is known: they were not judged."""
+    days = [f"2026-01-{day}" for day in (19, 20, 21, 22)]
+    if asset == "exec_sessions":
+        assert house.run(asset, first=days[0], last=days[-1]).success
+        second = next(row for row in house.rows(asset) if str(row["partition_date"]) == days[1])
+        listed = [row["id"] for row in sorted(house.rows(asset), key=lambda row: row["created_at"], reverse=True)]
+        house.sandbox.fault("sessions", set_field={"score": "many"}, index=listed.index(second["id"]))
+    else:
+        house.sandbox.fault(f"participants.*start_date={days[1]}", set_field={"session_count": "many"})
+    result = house.run(asset, first=days[0], last=days[-1], EXEC_PARTICIPANTS_STRATEGY="days")
+    assert not result.success
+    assert red(house, result) == {(asset, "every_row_fits", days[1])}
+    well = {each.partition for each in judged(house, result) if each.check_name == "every_row_fits" and each.passed}
+    assert well == {days[0]}
+
+
 @pytest.mark.parametrize("bend", [{"extra_field": {"mood": "good"}}, {"set_field": {"rank": "platinum"}}])
 def test_drift_of_fields_and_values_only_warns(house: House, bend: dict[str, Any]) -> None:
     """What the vendor has begun to send is kept and told; the load stands, and what follows goes on."""
