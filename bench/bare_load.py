@@ -1,9 +1,7 @@
 """The yardstick: the fastest loop that httpx allows, without any of the project's promises.
 
-Pages in threads, `json.loads`, columns by hand, one transaction. It fills the very table that the asset fills, with its
-types, key and index, since one without could not be asked for a row or a day; nothing is staged, checked, replaced or
-observed, whole pages are held in memory, and SQLite gets the vendor's times as they come. The table is made before the
-clock starts, as the asset's schema is.
+Pages in threads, `json.loads`, columns by hand, one transaction into a table without key, guards or history. On
+PostgreSQL its columns have the asset's types, since text alone is no table that anybody could query.
 """
 
 import argparse
@@ -16,19 +14,18 @@ from typing import Any
 
 import httpx
 import psycopg
-import sqlalchemy as sa
-
-from exec_orchestration.tables.exec_com import exec_assignments
 
 COLUMNS = (
     *("id", "user_id", "user_email", "user_first_name", "user_last_name"),
     *("scenario_id", "scenario_name", "scenario_slug", "status", "due_at", "best_score", "best_rank"),
     *("attempt_count", "attempt_min", "attempt_max", "rank_min", "program_id", "program_name", "created_at"),
-    *("partition_date", "fetched_at", "run_id"),
 )
-INTO = f"{exec_assignments.name} ({', '.join(COLUMNS)})"
-FETCHED_AT, RUN_ID = "2026-01-02T06:00:00Z", "5f1c9a9e-7a53-4c7b-9a51-0d2b8f4f7c11"
 NOTHING: dict[str, Any] = {}
+TYPES = {
+    **dict.fromkeys(("due_at", "created_at"), "timestamptz"),
+    **dict.fromkeys(("attempt_count", "attempt_min", "attempt_max"), "bigint"),
+    "best_score": "double precision",
+}
 
 Row = tuple[Any, ...]
 
@@ -56,9 +53,6 @@ def flattened(item: dict[str, Any]) -> Row:
         program.get("id"),
         program.get("name"),
         item["created_at"],
-        item["created_at"][:10],
-        FETCHED_AT,
-        RUN_ID,
     )
 
 
@@ -81,21 +75,23 @@ def into_sqlite(path: str, pages: Iterable[list[Row]]) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute("PRAGMA cache_size=-64000")
+    connection.execute(f"CREATE TABLE bare ({', '.join(COLUMNS)})")
     connection.execute("BEGIN")
     for rows in pages:
-        connection.executemany(f"INSERT INTO {INTO} VALUES ({', '.join('?' * len(COLUMNS))})", rows)
+        connection.executemany(f"INSERT INTO bare VALUES ({', '.join('?' * len(COLUMNS))})", rows)
     connection.execute("COMMIT")
     connection.close()
 
 
 def into_postgresql(url: str, pages: Iterable[list[Row]]) -> None:
     """Write the rows by COPY, in one transaction."""
-    statement = f"COPY {INTO} FROM STDIN"
-    with psycopg.connect(url) as connection, connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for rows in pages:
-            for row in rows:
-                copy.write_row(row)
+    with psycopg.connect(url) as connection:
+        columns = ", ".join(f"{name} {TYPES.get(name, 'text')}" for name in COLUMNS)
+        connection.execute(f"CREATE TABLE bare ({columns})")
+        with connection.cursor() as cursor, cursor.copy("COPY bare FROM STDIN") as copy:
+            for rows in pages:
+                for row in rows:
+                    copy.write_row(row)
 
 
 def loader(warehouse: str) -> Callable[[Iterable[list[Row]]], None]:
@@ -103,13 +99,6 @@ def loader(warehouse: str) -> Callable[[Iterable[list[Row]]], None]:
     if warehouse.startswith("sqlite:///"):
         return lambda pages: into_sqlite(warehouse.removeprefix("sqlite:///"), pages)
     return lambda pages: into_postgresql(warehouse.replace("postgresql+psycopg://", "postgresql://"), pages)
-
-
-def make_table(warehouse: str) -> None:
-    """The asset's table, empty."""
-    engine = sa.create_engine(warehouse)
-    exec_assignments.create(engine)
-    engine.dispose()
 
 
 def main() -> None:
@@ -120,7 +109,6 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=4)
     options = parser.parse_args()
     load = loader(options.warehouse)
-    make_table(options.warehouse)
     began = time.perf_counter()
     load(pages(options.url, options.concurrency))
     print(json.dumps({"load_seconds": time.perf_counter() - began}))

@@ -10,7 +10,7 @@ import dagster as dg
 from exec_orchestration.defs.table_checks import check_description
 from exec_orchestration.roster.account import Outcome
 from exec_orchestration.roster.apply import APPLIED
-from exec_orchestration.roster.diff import BLOCKED, STAYS_OFF, Change
+from exec_orchestration.roster.diff import BLOCKED, Change
 from exec_orchestration.roster.discretion import discreet, fields_in_words, names_in
 from exec_orchestration.roster.health import Roster
 from exec_orchestration.roster.plan import Plan
@@ -38,8 +38,7 @@ NOBODY_IS_BLOCKED = dg.AssetCheckSpec(
     "nobody_is_blocked",
     asset="user_sync_plan",
     description=check_description(
-        "Nobody's account is left as it is because of a doubt or a refusal; protected people, and accounts that "
-        "somebody else has switched off, do not count.",
+        "Nobody's account is left as it is because of a doubt or a refusal; protected people do not count.",
         "nobody_is_blocked",
     ),
 )
@@ -87,9 +86,7 @@ def within_limits(plan: Plan, *, approval: str | None) -> dg.AssetCheckResult:
 
 def nobody_is_blocked(plan: Plan, *, names: bool = False) -> dg.AssetCheckResult:
     """WARN with the people whom a sync leaves alone, and what to mend."""
-    all_of_them = [each for each in plan.changes if each.action == BLOCKED]
-    settled = [each for each in all_of_them if each.reason.startswith("protected") or each.reason.endswith(STAYS_OFF)]
-    blocked = [each for each in all_of_them if each not in settled]
+    blocked = [each for each in plan.changes if each.action == BLOCKED and not each.reason.startswith("protected")]
     by_reason: dict[str, list[str]] = {}
     for each in blocked:
         by_reason.setdefault(discreet(each.reason, names=names), []).append(each.employee_id)
@@ -99,8 +96,6 @@ def nobody_is_blocked(plan: Plan, *, names: bool = False) -> dg.AssetCheckResult
         if blocked
         else "Nobody is blocked."
     )
-    if settled:
-        told += f" Not counted are {len(settled)} who are protected, or whom somebody else has switched off."
     return _warning(NOBODY_IS_BLOCKED, passed=not blocked, told=told, counts={"blocked": len(blocked)})
 
 

@@ -77,9 +77,7 @@ def names_of(table: sa.Table) -> list[str]:
     kinds = {rule.kind for rule in expectations.rules(table)}
     has = {
         EVERY_ROW_FITS: True,
-        # A mart has its values from raw rows, which tell of what is new.
-        NOTHING_IS_UNKNOWN: bool(kinds & {expectations.UNKNOWN_VALUE, expectations.UNKNOWN_FIELD})
-        and table not in AGREEMENTS,
+        NOTHING_IS_UNKNOWN: bool(kinds & {expectations.UNKNOWN_VALUE, expectations.UNKNOWN_FIELD}),
         LISTING_IS_WHOLE: is_raw(table),
         ROW_COUNT_IS_USUAL: is_raw(table),
         HASHES_ARE_UNCHANGED: table is sparkwise_completions,

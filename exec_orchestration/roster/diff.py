@@ -21,7 +21,6 @@ CREATE, UPDATE, REACTIVATE, DEACTIVATE = WRITES = ("create", "update", "reactiva
 UNCHANGED, BLOCKED = "unchanged", "blocked"
 ACTIONS = (*WRITES, UNCHANGED, BLOCKED)
 ABSENT = "absent from the roster"
-STAYS_OFF = "the account was switched off by somebody else, and stays so"
 
 Fields = Mapping[str, Any]
 
@@ -134,7 +133,7 @@ class _Diff:
             if person.employee_id in self.given.switched_off_by_us or self.given.reactivate_all:
                 reason = f"{person.status} again"
                 return self._change(person, person.employee_id, REACTIVATE, reason, changes, wanted)
-            reason = f"{person.status}, but {STAYS_OFF}"
+            reason = f"{person.status}, but the account was switched off by somebody else, and stays so"
             return self._change(person, person.employee_id, BLOCKED, reason)
         if changes:
             return self._change(person, person.employee_id, UPDATE, f"new {' and '.join(changes)}", changes, wanted)
