@@ -120,6 +120,26 @@ def test_every_asset_shows_its_schema_and_names_its_pool() -> None:
         assert graph.get(dg.AssetKey(name)).backfill_policy == dg.BackfillPolicy.single_run()
 
 
+@pytest.mark.parametrize("name", sorted(ASSETS))
+def test_every_asset_carries_everything(name: str) -> None:
+    """One list, for all of them: what somebody may look for on an asset's page is there."""
+    spec, is_report = ASSETS[name], name in REPORTS
+    assert spec.group_name
+    assert spec.owners
+    assert spec.kinds
+    assert spec.tags
+    assert len(spec.description or "") > 40
+    assert spec.freshness_policy is not None
+    assert "dagster/code_references" in spec.metadata
+    for key in ("dagster/table_name", "dagster/column_schema", "dagster/column_lineage"):
+        assert (key in spec.metadata) != is_report, key
+    checks = {key.name for key in defs.resolve_asset_graph().asset_check_keys if key.asset_key == spec.key}
+    assert bool(checks) != is_report
+    if not is_report:
+        marked = {column.name for column in spec.metadata["dagster/column_schema"].columns if column.tags}
+        assert marked == {column.name for column in METADATA.tables[name].columns if column.info["personal"]}
+
+
 def test_every_asset_says_whose_it_is_and_what_it_holds() -> None:
     """Group, owners, kinds, layer, vendors, personal data, source, when it is due, and the file that it stands in."""
     for name, spec in ASSETS.items():

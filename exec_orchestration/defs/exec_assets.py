@@ -18,7 +18,7 @@ from exec_orchestration.defs.failures import told_plainly
 from exec_orchestration.defs.judging import Judge, Results
 from exec_orchestration.defs.lanes import STRATEGY_TAG
 from exec_orchestration.defs.loading import Load
-from exec_orchestration.defs.metadata import described, spec
+from exec_orchestration.defs.metadata import described, row_count, spec
 from exec_orchestration.defs.participants import Block, Finder
 from exec_orchestration.defs.partitions import ONE_RUN
 from exec_orchestration.defs.previews import preview
@@ -200,6 +200,7 @@ def observe_history(load: Load, staging: Staging) -> dg.MaterializeResult:
     statements = observations(staging.stage.staged, observed_at=load.fetched_at, run_id=load.context.run.run_id)
     closed, refreshed, opened = staging.stage.execute(table, *statements)
     counts: dict[str, Any] = {
+        **row_count(load.warehouse.tables.count(table), partitioned=False),
         "states_closed": closed,
         "states_refreshed": refreshed,
         "states_opened": opened,

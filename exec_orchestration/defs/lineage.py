@@ -36,13 +36,15 @@ QUERIES: Mapping[sa.Table, Callable[[], sa.Select[Any]]] = {
 
 @cache
 def origins(table: sa.Table) -> Mapping[str, Sequence[Base]]:
-    """For each column of a mart, the columns that it is made of; empty for every other table."""
-    found = lineage(QUERIES[table](), target=table) if table in QUERIES else {}
-    return {name: sorted(bases) for name, bases in found.items()}
+    """For each column of a mart, and of what code computes, the columns that it is made of; else empty."""
+    if table in QUERIES:
+        return {name: sorted(bases) for name, bases in lineage(QUERIES[table](), target=table).items()}
+    declared = {column.name: column.info["made_of"] for column in table.columns if column.info["made_of"]}
+    return {name: [(base.split(".")[0], base.split(".")[1]) for base in bases] for name, bases in declared.items()}
 
 
 def column_lineage(table: sa.Table) -> dict[str, dg.TableColumnLineage]:
-    """The metadata that tells the columns' origin; empty for a table that is neither a mart nor a listing."""
+    """The metadata that tells the columns' origin: other columns, or a path in what the vendor or HR sends."""
     deps = {name: _deps(bases) for name, bases in origins(table).items()} or _paths(table)
     return {"dagster/column_lineage": dg.TableColumnLineage(deps)} if deps else {}
 

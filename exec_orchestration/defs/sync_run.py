@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import dagster as dg
+import sqlalchemy as sa
 from pydantic import Field
 
 from exec_orchestration.defs import sync_checks
@@ -19,6 +20,7 @@ from exec_orchestration.defs.drawn import Plots, drawn
 from exec_orchestration.defs.lanes import charge_of
 from exec_orchestration.defs.loading import Load
 from exec_orchestration.defs.metadata import row_count
+from exec_orchestration.defs.previews import preview
 from exec_orchestration.defs.resources import SparkwiseResource, WarehouseResource
 from exec_orchestration.defs.roster_resource import RosterResource
 from exec_orchestration.defs.sync_plots import planned_over_time, sent_over_time
@@ -44,7 +46,7 @@ from exec_orchestration.roster.explain import plan_in_words
 from exec_orchestration.roster.plan import Limits, Plan, approved, make_plan
 from exec_orchestration.roster.readback import settled
 from exec_orchestration.roster.undo import inverse
-from exec_orchestration.tables import journal, sparkwise
+from exec_orchestration.tables import journal, sparkwise, sync
 from exec_orchestration.tables.warehouse import Warehouse
 
 APPROVAL = (
@@ -80,7 +82,7 @@ class UserSync:
         self.names = roster.shows_personal_data
         self.run_id = context.run.run_id
         sparkwise.api.client.pacer.charge = charge_of(context.run, "user_sync_outcome")
-        self.requests = sparkwise.api.client.traffic.requests
+        self.traffic, self.began = sparkwise.api.client.traffic, time.monotonic()
 
     def plan(self, config: SyncConfig) -> Plan:
         """Compare, plan, approve where somebody has approved, and write the plan down."""
@@ -176,6 +178,7 @@ class UserSync:
             **plan.counts,
             "managed_accounts": plan.managed,
             "plan_id": plan.plan_id,
+            **self.facts_of(sync.user_sync_plan),
             **self.plots(planned_over_time),
         }
         self.context.log.info(f"Plan {plan.plan_id}: {plan.counts}, {len(plan.held_ids)} waiting")
@@ -225,8 +228,9 @@ class UserSync:
             "sent": len(outcomes),
             "waiting": len(waiting),
             "drift": len(left),
-            "requests": self.sparkwise.api.client.traffic.requests - self.requests,
             "plan_id": plan.plan_id,
+            **self.spent(),
+            **self.facts_of(sync.user_sync_outcome),
             **self.plots(sent_over_time),
         }
         return dg.MaterializeResult(
@@ -237,6 +241,23 @@ class UserSync:
                 sync_checks.no_drift(left, waiting=len(waiting), blocked=blocked, names=self.names),
             ],
         )
+
+    def facts_of(self, table: sa.Table) -> dict[str, Any]:
+        """Rows and a preview of a table that this run has written."""
+        return {**row_count(self.tables.count(table), partitioned=False), "preview": preview(self.tables, table, None)}
+
+    def spent(self) -> dict[str, Any]:
+        """Requests, retries and seconds of this run until now, and what is left of the day's quota."""
+        client = self.sparkwise.api.client
+        traffic, left = client.traffic - self.traffic, client.pacer.free_today()
+        return {
+            "pages": traffic.requests - traffic.retries,
+            "requests": traffic.requests,
+            "retries": traffic.retries,
+            "seconds_waited": round(traffic.waited_seconds, 3),
+            "seconds": round(time.monotonic() - self.began, 3),
+            **({} if left is None else {"quota_left": left}),
+        }
 
     def plots(self, over_time: Callable[[Warehouse, datetime], Plots]) -> Plots:
         """A plot of the last days up to now."""

@@ -59,10 +59,12 @@ def column(
     accepted: Collection[str] | None = None,
     personal: bool = False,
     refers_to: str | None = None,
+    made_of: Collection[str] = (),
 ) -> sa.Column[Any]:
     """One column. `required` or `key` make it not null; `accepted` lists the values known of an enumeration.
 
-    `refers_to` is the `table.column` in which its value should be found. Its range follows from its unit.
+    `refers_to` is the `table.column` in which its value should be found. `made_of` are the `table.column`s from which
+    code computes it: a query's columns need none, they are read off the query. Its range follows from its unit.
     """
     info = {
         "source": source,
@@ -70,6 +72,7 @@ def column(
         "accepted": tuple(accepted) if accepted else None,
         "personal": personal,
         "refers_to": refers_to,
+        "made_of": tuple(made_of),
         "range": RANGE_OF_UNIT.get(unit, COUNTED) if unit else None,
     }
     return sa.Column(name, kind, primary_key=key, nullable=not (key or required), comment=comment, info=info)

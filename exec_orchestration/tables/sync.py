@@ -4,6 +4,12 @@ from exec_orchestration.tables.declare import boolean, instant, integer, json_te
 
 ACTIONS = ("create", "update", "reactivate", "deactivate", "unchanged", "blocked")
 WRITES = ("create", "update", "reactivate", "deactivate")
+
+# What a plan is computed from: HR's row of the person, and the account that has the person's id.
+IDS = ("hr_roster.employee_id", "sparkwise_users.remote_id")
+PERSON = tuple(f"hr_roster.{name}" for name in ("first_name", "last_name", "status", "start_on", "end_on"))
+ACCOUNT = tuple(f"sparkwise_users.{name}" for name in ("first_name", "last_name", "active"))
+
 RESULTS = ("sent", "applied", "refused", "failed", "unknown")
 
 user_sync_plan = table(
@@ -11,13 +17,32 @@ user_sync_plan = table(
     "One row per plan and person: what the roster asks Sparkwise for. Of older plans the people without a change are "
     "not kept.",
     text("plan_id", "The plan; ids sort by time.", key=True),
-    text("employee_id", "HR's id of the person, which is the account's remote id.", key=True, personal=True),
-    text("action", "What is to be done.", required=True, accepted=ACTIONS),
-    json_text("changes", "The fields that change, as {field: [from, to]}.", required=True, personal=True),
-    text("reason", "Why, in words.", required=True),
-    boolean("is_held", "True while a limit keeps this change from being sent; it waits for approval.", required=True),
-    json_text("account", "How the account is to be; null where nothing is to be written.", personal=True),
-    text("person_fingerprint", "SHA-256 of HR's row of the person; null for people who are not on the roster."),
+    text(
+        "employee_id", "HR's id of the person, which is the account's remote id.", key=True, personal=True, made_of=IDS
+    ),
+    text("action", "What is to be done.", required=True, accepted=ACTIONS, made_of=(*PERSON, *ACCOUNT)),
+    json_text(
+        "changes",
+        "The fields that change, as {field: [from, to]}.",
+        required=True,
+        personal=True,
+        made_of=(*PERSON, *ACCOUNT),
+    ),
+    text("reason", "Why, in words.", required=True, made_of=(*PERSON, *ACCOUNT)),
+    boolean(
+        "is_held",
+        "True while a limit keeps this change from being sent; it waits for approval.",
+        required=True,
+        made_of=(*IDS, *PERSON, *ACCOUNT),
+    ),
+    json_text(
+        "account", "How the account is to be; null where nothing is to be written.", personal=True, made_of=PERSON
+    ),
+    text(
+        "person_fingerprint",
+        "SHA-256 of HR's row of the person; null for people who are not on the roster.",
+        made_of=("hr_roster.employee_id", *PERSON),
+    ),
     text("plan_fingerprint", "SHA-256 of all held changes of the plan, by which they are approved; null without any."),
     instant("planned_at", "When the plan was made.", required=True),
     instant("expires_at", "Until when the held changes may be approved.", required=True),
@@ -30,10 +55,10 @@ user_sync_plan = table(
 user_sync_outcome = table(
     "user_sync_outcome",
     "One row per plan, person and attempt: what was sent to Sparkwise and what came back. Written before it is sent.",
-    text("plan_id", "The plan that asked for it.", key=True),
-    text("employee_id", "HR's id of the person.", key=True, personal=True),
+    text("plan_id", "The plan that asked for it.", key=True, made_of=("user_sync_plan.plan_id",)),
+    text("employee_id", "HR's id of the person.", key=True, personal=True, made_of=("user_sync_plan.employee_id",)),
     integer("attempt", "1 for the first time that this plan's change was sent.", key=True),
-    text("action", "What was asked for.", required=True, accepted=WRITES),
+    text("action", "What was asked for.", required=True, accepted=WRITES, made_of=("user_sync_plan.action",)),
     text(
         "result",
         "sent: no answer yet; applied: done; refused: Sparkwise says no, and it waits until HR's row changes; failed "

@@ -104,6 +104,10 @@ class Warehouse:
         with self._guarded(f"count {table.name}"), self.engine.connect() as connection:
             return {found: count for found, count in connection.execute(query)}
 
+    def count(self, table: sa.Table) -> int:
+        """How many rows a table holds."""
+        return int(self.read(sa.select(sa.func.count()).select_from(table))[0][0])
+
     def keeps_key(self, table: sa.Table) -> bool:
         """True where the database itself keeps a key from being there twice."""
         with self._guarded(f"look at {table.name}"):
