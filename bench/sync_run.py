@@ -21,6 +21,7 @@ import httpx
 from exec_orchestration.defs import roster_assets, sparkwise_assets
 from exec_orchestration.defs.resources import SparkwiseResource, WarehouseResource
 from exec_orchestration.defs.roster_resource import RosterResource
+from exec_orchestration.defs.sensors import hr_roster_sensor
 from exec_orchestration.defs.sync_run import UserSync
 
 HEADER = ("employee_id", "email", "first_name", "last_name", "status", "department")
@@ -83,6 +84,15 @@ def timing(seconds: list[float]) -> None:
     UserSync.plan = timed  # type: ignore[method-assign]
 
 
+def tick(environment: dict[str, str]) -> float:
+    """How long hr_roster_sensor takes to look at the roster once."""
+    os.environ.update(environment)
+    context = dg.build_sensor_context(instance=dg.DagsterInstance.ephemeral())
+    began = time.perf_counter()
+    hr_roster_sensor(context)
+    return time.perf_counter() - began
+
+
 def main() -> None:
     """Sync twice and print what the second time cost."""
     parser = argparse.ArgumentParser(prog="bench.sync_run")
@@ -105,11 +115,13 @@ def main() -> None:
     write_roster(options.roster, people(options.people))
     sync(resources)
     write_roster(options.roster, people(options.people, changed=options.changed))
+    tick_seconds = tick(environment)
     before = sparkwise.api.client.traffic.requests
     steps = sync(resources)
     told = {
         **{f"{name}_seconds": steps[name] for name in STEPS},
         "planning_seconds": planning[-1],
+        "tick_seconds": tick_seconds,
         "requests": sparkwise.api.client.traffic.requests - before,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024,
     }

@@ -15,6 +15,7 @@ import dagster as dg
 import sqlalchemy as sa
 
 from exec_orchestration.defs import table_checks
+from exec_orchestration.defs.alerting import RUNBOOK
 from exec_orchestration.defs.table_checks import Verdict, severity_of
 from exec_orchestration.errors import ChecksFailed, ListingMoved, TooManyRejectedRows
 from exec_orchestration.marts import agreement
@@ -145,7 +146,7 @@ class Judge:
             shown = " | ".join(self._failed[:SHOWN_FAILURES])
             raise ChecksFailed(
                 f"{self._table.name} stands, but {len(self._failed)} of its checks have failed: {shown} Nothing is "
-                f"built on it in this run. What to do stands in {table_checks.RUNBOOK} under each check's name."
+                f"built on it in this run. What to do stands in {RUNBOOK} under each check's name."
             )
 
     def outputs(self) -> Results:

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 
+from exec_orchestration.defs.alerting import RUNBOOK
 from exec_orchestration.defs.partitions import DAILY
 from exec_orchestration.errors import ListingMoved
 from exec_orchestration.marts.agreement import AGREEMENTS
@@ -20,7 +21,6 @@ from exec_orchestration.tables.exec_com import exec_assignment_history
 from exec_orchestration.tables.hr import hr_roster
 from exec_orchestration.tables.sparkwise import sparkwise_completions
 
-RUNBOOK = "docs/runbook.md"
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 
 EVERY_ROW_FITS = "every_row_fits"

@@ -53,13 +53,15 @@ def _learners() -> sa.Subquery:
     )
 
 
-def _agreements() -> dict[sa.Table, Agreement]:
-    one: Value = sa.literal(1)
+ONE: Value = sa.literal(1)
+
+
+def _of_practice() -> dict[sa.Table, Agreement]:
     lift, ranks, learners = marts.scenario_lift.c, marts.rank_distribution.c, _learners()
-    cohorts, sessions = marts.assignment_completion.c, marts.session_completion.c
+    composed = marts.learner_lift.c
     return {
         marts.scenario_lift: Agreement(
-            practice, {"participants": (lift.participants, one), "sessions": (lift.sessions, practice.c.session_count)}
+            practice, {"participants": (lift.participants, ONE), "sessions": (lift.sessions, practice.c.session_count)}
         ),
         marts.rank_distribution: Agreement(
             practice,
@@ -73,45 +75,54 @@ def _agreements() -> dict[sa.Table, Agreement]:
         marts.learner_lift: Agreement(
             learners,
             {
-                "learners": (one, one),
-                "session_count": (marts.learner_lift.c.session_count, learners.c.session_count),
-                "total_duration_seconds": (
-                    marts.learner_lift.c.total_duration_seconds,
-                    learners.c.total_duration_seconds,
-                ),
+                "learners": (ONE, ONE),
+                "session_count": (composed.session_count, learners.c.session_count),
+                "total_duration_seconds": (composed.total_duration_seconds, learners.c.total_duration_seconds),
             },
         ),
+        marts.skill_tiers: Agreement(
+            exec_skill_proficiency,
+            {"learners": (marts.skill_tiers.c.learners, ONE)},
+            shares=("share",),
+            whole=("skill_id",),
+        ),
+    }
+
+
+def _of_completion() -> dict[sa.Table, Agreement]:
+    cohorts, sessions = marts.assignment_completion.c, marts.session_completion.c
+    return {
         marts.assignment_completion: Agreement(
             exec_assignments,
             {
-                "assigned": (cohorts.assigned, one),
+                "assigned": (cohorts.assigned, ONE),
                 "completed": (cohorts.completed, _one_if(exec_assignments.c.status == "completed")),
-                "all_statuses": (sum((cohorts[name] for name in STATUS_COLUMNS), sa.literal(0)), one),
+                "all_statuses": (sum((cohorts[name] for name in STATUS_COLUMNS), sa.literal(0)), ONE),
             },
         ),
         marts.session_completion: Agreement(
             sparkwise_completions,
             {
-                "participants": (sessions.participants, one),
+                "participants": (sessions.participants, ONE),
                 "attended": (sessions.attended, _one_if(sparkwise_completions.c.attended)),
             },
-        ),
-        marts.skill_tiers: Agreement(
-            exec_skill_proficiency,
-            {"learners": (marts.skill_tiers.c.learners, one)},
-            shares=("share",),
-            whole=("skill_id",),
-        ),
-        marts.learner_scorecard: Agreement(hr_roster, {"people": (one, one)}, only=[hr_roster.c.valid_to.is_(None)]),
-        marts.department_scorecard: Agreement(
-            hr_roster,
-            {"people": (marts.department_scorecard.c.people, one)},
-            only=[hr_roster.c.valid_to.is_(None), hr_roster.c.status != "terminated"],
         ),
     }
 
 
-AGREEMENTS: Mapping[sa.Table, Agreement] = _agreements()
+def _of_people() -> dict[sa.Table, Agreement]:
+    is_current = hr_roster.c.valid_to.is_(None)
+    return {
+        marts.learner_scorecard: Agreement(hr_roster, {"people": (ONE, ONE)}, only=[is_current]),
+        marts.department_scorecard: Agreement(
+            hr_roster,
+            {"people": (marts.department_scorecard.c.people, ONE)},
+            only=[is_current, hr_roster.c.status != "terminated"],
+        ),
+    }
+
+
+AGREEMENTS: Mapping[sa.Table, Agreement] = {**_of_practice(), **_of_completion(), **_of_people()}
 
 
 def differences(mart: sa.Table, days: Days | None) -> sa.Select[Any]:
