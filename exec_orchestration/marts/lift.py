@@ -5,6 +5,7 @@ day that has one and the best is the highest of all, as Exec itself would answer
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -91,7 +92,9 @@ def _composed(cells: sa.CTE, columns: Sequence[str], *, by: Sequence[str]) -> sa
     # One below the other and not side by side: a join of thousands that the planner takes for few would go through
     # all of one for each of the other.
     parts = _stacked(totals, first, best)
-    found = {name: column if name in by else sa.func.max(column) for name, column in parts.c.items()}
+    found: dict[str, sa.ColumnElement[Any]] = {
+        name: column if name in by else sa.func.max(column) for name, column in parts.c.items()
+    }
     found["lift_points"] = found["best_score"] - found["first_score"]
     return (
         sa.select(*(found[name].label(name) for name in columns))
@@ -110,7 +113,7 @@ def _stacked(*parts: sa.CTE) -> sa.CTE:
     return sa.union_all(*rows).cte("parts")
 
 
-def _named(rows: sa.CTE, *names: str) -> list[sa.ColumnElement[object]]:
+def _named(rows: sa.CTE, *names: str) -> list[sa.ColumnElement[Any]]:
     return [rows.c[name] for name in names]
 
 
