@@ -50,13 +50,13 @@ class Judge:
         self._failed: list[str] = []
         self._told_error: Exception | None = None
 
-    def judge(self, days: Days) -> None:
-        """Judge what the table holds of these days."""
+    def judge(self, days: Days, *, among: sa.FromClause | None = None) -> None:
+        """Judge what the table holds of these days; `among` are the learners whose raw rows it is compared with."""
         if not self._asked:
             return
         verdicts = self._of_declaration(days)
         if table_checks.AGREES_WITH_RAW in self._asked:
-            for day, verdict in self._of_mart(days).items():
+            for day, verdict in self._of_mart(days, among).items():
                 verdicts[day].append(verdict)
         if table_checks.INPUTS_ARE_LOADED in self._asked:
             for day, verdict in self._of_inputs([day for day in days if day]).items():
@@ -186,12 +186,12 @@ class Judge:
             verdicts[day] = [fits, table_checks.nothing_is_unknown(counts)]
         return verdicts
 
-    def _of_mart(self, days: Days) -> dict[date | None, Verdict]:
+    def _of_mart(self, days: Days, among: sa.FromClause | None) -> dict[date | None, Verdict]:
         """Whether the mart agrees with its raw rows, of every day."""
         window = _window(days)
         asked = (window.first, window.last) if window else None
         shares = agreement.AGREEMENTS[self._table].shares
-        more = self._by_day(agreement.differences(self._table, asked))
+        more = self._by_day(agreement.differences(self._table, asked, among=among))
         odd = {share: self._by_day(agreement.odd_shares(self._table, share, asked)) for share in shares}
         return {
             day: table_checks.agrees_with_raw(

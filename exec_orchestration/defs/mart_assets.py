@@ -1,7 +1,7 @@
 """The marts' assets: each runs one query of `marts/` inside the warehouse and replaces the run's days by its result."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from exec_orchestration.defs.partitions import days_of
 from exec_orchestration.defs.previews import preview
 from exec_orchestration.defs.resources import WarehouseResource
 from exec_orchestration.marts import completion, lift, people, proficiency, ranks
+from exec_orchestration.tables import changes
 from exec_orchestration.tables import marts as tables
 from exec_orchestration.tables.warehouse import Window
 
@@ -73,7 +74,11 @@ def session_completion(context: Context, warehouse: Tables) -> Results:
 def learner_lift(context: Context, warehouse: Tables) -> Results:
     loaded = context.instance.get_materialized_partitions(dg.AssetKey("exec_participant_analytics"))
     yield missing_days([date.fromisoformat(key) for key in loaded])
-    yield from replace_all(context, warehouse, tables.learner_lift, lift.learner_lift())
+    began = time.monotonic()
+    with warehouse.tables.writing("compute learner_lift") as connection:
+        composed = changes.compose(connection, lambda learners: lift.learner_lift(learners=learners))
+    facts = {**row_count(composed.rows, partitioned=False), **seconds_since(began), "recomputed": str(composed)}
+    yield from tell_all(context, warehouse, tables.learner_lift, facts, among=changes.computed(composed))
 
 
 @dg.asset(
@@ -105,15 +110,23 @@ def replace_all(context: Context, warehouse: WarehouseResource, table: sa.Table,
     """Replace a mart without partitions as a whole."""
     began = time.monotonic()
     rows = warehouse.tables.replace_window_by_query(table, None, query)
-    facts: dict[str, Any] = {
-        **row_count(rows, partitioned=False),
-        **seconds_since(began),
-        "preview": preview(warehouse.tables, table, None),
-        **plots(context, warehouse, table),
-    }
+    facts = {**row_count(rows, partitioned=False), **seconds_since(began)}
+    yield from tell_all(context, warehouse, table, facts)
+
+
+def tell_all(
+    context: Context,
+    warehouse: WarehouseResource,
+    table: sa.Table,
+    facts: Mapping[str, Any],
+    *,
+    among: sa.FromClause | None = None,
+) -> Results:
+    """Tell Dagster of a mart without partitions that has just been computed; of `among` alone it is judged anew."""
+    shown = {"preview": preview(warehouse.tables, table, None), **plots(context, warehouse, table)}
     judge = Judge(context, table, warehouse.tables)
-    judge.judge([None])
-    yield from judge.results([dg.MaterializeResult(metadata=facts)])
+    judge.judge([None], among=among)
+    yield from judge.results([dg.MaterializeResult(metadata={**facts, **shown})])
 
 
 def seconds_since(began: float) -> dict[str, float]:

@@ -38,27 +38,35 @@ def _one_if(condition: sa.ColumnElement[bool]) -> Value:
     return sa.case((condition, 1), else_=0)
 
 
-def _learners() -> sa.Subquery:
-    """Each scenario and learner with a valid session on any day."""
-    return (
-        sa.select(
-            practice.c.scenario_id,
-            practice.c.user_id,
-            sa.func.sum(practice.c.session_count).label("session_count"),
-            sa.func.sum(practice.c.total_duration_seconds).label("total_duration_seconds"),
-        )
-        .where(practice.c.session_count > 0)
-        .group_by(practice.c.scenario_id, practice.c.user_id)
-        .subquery("learners")
-    )
-
-
 ONE: Value = sa.literal(1)
 
 
-def _of_practice() -> dict[sa.Table, Agreement]:
-    lift, ranks, learners = marts.scenario_lift.c, marts.rank_distribution.c, _learners()
+def _of_learners(among: sa.FromClause | None = None) -> Agreement:
+    """Each scenario and learner with a valid session on any day, of all or of those that are `among`."""
+    days = sa.select(
+        practice.c.scenario_id,
+        practice.c.user_id,
+        sa.func.sum(practice.c.session_count).label("session_count"),
+        sa.func.sum(practice.c.total_duration_seconds).label("total_duration_seconds"),
+    )
+    if among is not None:
+        same = (practice.c[name] == among.c[name] for name in ("scenario_id", "user_id"))
+        days = days.join(among, sa.and_(*same))
+    is_valid = practice.c.session_count > 0
+    learners = days.where(is_valid).group_by(practice.c.scenario_id, practice.c.user_id).subquery("learners")
     composed = marts.learner_lift.c
+    return Agreement(
+        learners,
+        {
+            "learners": (ONE, ONE),
+            "session_count": (composed.session_count, learners.c.session_count),
+            "total_duration_seconds": (composed.total_duration_seconds, learners.c.total_duration_seconds),
+        },
+    )
+
+
+def _of_practice() -> dict[sa.Table, Agreement]:
+    lift, ranks = marts.scenario_lift.c, marts.rank_distribution.c
     return {
         marts.scenario_lift: Agreement(
             practice, {"participants": (lift.participants, ONE), "sessions": (lift.sessions, practice.c.session_count)}
@@ -72,14 +80,7 @@ def _of_practice() -> dict[sa.Table, Agreement]:
             shares=("first_share", "best_share"),
             whole=("scenario_id",),
         ),
-        marts.learner_lift: Agreement(
-            learners,
-            {
-                "learners": (ONE, ONE),
-                "session_count": (composed.session_count, learners.c.session_count),
-                "total_duration_seconds": (composed.total_duration_seconds, learners.c.total_duration_seconds),
-            },
-        ),
+        marts.learner_lift: _of_learners(),
         marts.skill_tiers: Agreement(
             exec_skill_proficiency,
             {"learners": (marts.skill_tiers.c.learners, ONE)},
@@ -125,14 +126,17 @@ def _of_people() -> dict[sa.Table, Agreement]:
 AGREEMENTS: Mapping[sa.Table, Agreement] = {**_of_practice(), **_of_completion(), **_of_people()}
 
 
-def differences(mart: sa.Table, days: Days | None) -> sa.Select[Any]:
-    """One row per partition (None: one row): for each figure what the mart has more than the raw rows."""
-    agreement = AGREEMENTS[mart]
+def differences(mart: sa.Table, days: Days | None, *, among: sa.FromClause | None = None) -> sa.Select[Any]:
+    """One row per partition (None: one row): for each figure what the mart has more than the raw rows.
+
+    Of learner_lift only the learners that are `among` are compared, where it is given.
+    """
+    agreement = AGREEMENTS[mart] if among is None else _of_learners(among)
     figures = agreement.figures.items()
     of_mart = (
         sa.select(*_days(mart, mart), *(found.label(name) for name, (found, _) in figures))
         .select_from(mart)
-        .where(*_within(mart, mart, days))
+        .where(*_within(mart, mart, days), *_among(mart, among))
     )
     of_raw = (
         sa.select(*_days(mart, agreement.raw), *((-expected).label(name) for name, (_, expected) in figures))
@@ -156,6 +160,13 @@ def odd_shares(mart: sa.Table, share: str, days: Days | None) -> sa.Select[Any]:
         .subquery("odd")
     )
     return sa.select(*_days(mart, odd), sa.func.count().label("rows")).group_by(*_days(mart, odd))
+
+
+def _among(mart: sa.Table, among: sa.FromClause | None) -> list[sa.ColumnElement[bool]]:
+    """The condition that a row of the mart is of these learners; written so that its key finds them."""
+    if among is None:
+        return []
+    return [sa.tuple_(mart.c.scenario_id, mart.c.user_id).in_(sa.select(among.c.scenario_id, among.c.user_id))]
 
 
 def _days(mart: sa.Table, rows: sa.FromClause) -> list[Value]:

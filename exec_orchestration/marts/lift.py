@@ -5,6 +5,7 @@ day that has one and the best is the highest of all, as Exec itself would answer
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -50,11 +51,17 @@ def scenario_lift(days: Days) -> sa.Select[tuple[object, ...]]:
     ).select_from(totals.outerjoin(median, _same(totals, median, DAY_AND_SCENARIO)))
 
 
-def learner_lift(days: Days | None = None) -> sa.Select[tuple[object, ...]]:
-    """One row per scenario and learner, composed over `days`, or over every day that is loaded."""
-    loaded = sa.select(practice)
-    cells = (loaded if days is None else loaded.where(within(practice.c.partition_date, days))).cte("cells")
-    return _composed(cells, learner_lift_table.c.keys(), by=LEARNER)
+def learner_lift(days: Days | None = None, *, learners: sa.FromClause | None = None) -> sa.Select[tuple[object, ...]]:
+    """One row per scenario and learner, composed over `days`, or over every day that is loaded.
+
+    `learners` holds the scenarios and users to be composed, each once; without it everybody is.
+    """
+    cells = sa.select(practice)
+    if days is not None:
+        cells = cells.where(within(practice.c.partition_date, days))
+    if learners is not None:
+        cells = cells.join(learners, _same(practice, learners, LEARNER))
+    return _composed(cells.cte("cells"), learner_lift_table.c.keys(), by=LEARNER)
 
 
 def weekly_lift(weeks: Sequence[Days]) -> sa.Select[tuple[object, ...]]:
@@ -80,19 +87,34 @@ def _composed(cells: sa.CTE, columns: Sequence[str], *, by: Sequence[str]) -> sa
         .group_by(*key)
         .cte("totals")
     )
-    first = sa.select(scored).where(scored.c.from_first == 1).cte("first")
-    best = sa.select(scored).where(scored.c.from_best == 1).cte("best")
-    found = {
-        **{column.name: column for column in totals.c},
-        "first_score": first.c.first_score,
-        "first_rank": first.c.first_rank,
-        "best_score": best.c.best_score,
-        "best_rank": best.c.best_rank,
-        "lift_points": best.c.best_score - first.c.first_score,
+    first = sa.select(*_named(scored, *by, "first_score", "first_rank")).where(scored.c.from_first == 1).cte("first")
+    best = sa.select(*_named(scored, *by, "best_score", "best_rank")).where(scored.c.from_best == 1).cte("best")
+    # One below the other and not side by side: a join of thousands that the planner takes for few would go through
+    # all of one for each of the other.
+    parts = _stacked(totals, first, best)
+    found: dict[str, sa.ColumnElement[Any]] = {
+        name: column if name in by else sa.func.max(column) for name, column in parts.c.items()
     }
-    return sa.select(*(found[name].label(name) for name in columns)).select_from(
-        totals.outerjoin(first, _same(totals, first, by)).outerjoin(best, _same(totals, best, by))
+    found["lift_points"] = found["best_score"] - found["first_score"]
+    return (
+        sa.select(*(found[name].label(name) for name in columns))
+        .group_by(*(parts.c[name] for name in by))
+        .having(found["session_count"].is_not(None))
     )
+
+
+def _stacked(*parts: sa.CTE) -> sa.CTE:
+    """The rows of all parts; what a part has no column for is null in its rows."""
+    every = {column.name: column for part in parts for column in part.c}
+    rows = [
+        sa.select(*(part.c.get(name, sa.cast(sa.null(), column.type)).label(name) for name, column in every.items()))
+        for part in parts
+    ]
+    return sa.union_all(*rows).cte("parts")
+
+
+def _named(rows: sa.CTE, *names: str) -> list[sa.ColumnElement[Any]]:
+    return [rows.c[name] for name in names]
 
 
 def _scored(cells: sa.CTE, by: Sequence[str]) -> sa.CTE:
@@ -116,5 +138,5 @@ def _scored(cells: sa.CTE, by: Sequence[str]) -> sa.CTE:
     )
 
 
-def _same(left: sa.CTE, right: sa.CTE, by: Sequence[str]) -> sa.ColumnElement[bool]:
+def _same(left: sa.FromClause, right: sa.FromClause, by: Sequence[str]) -> sa.ColumnElement[bool]:
     return sa.and_(*(left.c[name] == right.c[name] for name in by))

@@ -2,9 +2,9 @@
 
 A column is declared once (`exec_com`, `sparkwise`, `hr`, `marts`, `sync`, `ledger`, in the words of `declare`); DDL,
 typed rows, Dagster's column schema and docs/tables.md all derive from it. `rows` types what comes by the door,
-`warehouse` replaces windows, `versions` names what they hold, `migrations` changes the schema, `purge` forgets, and
-`engines` is the only place that knows one database from another. Statements that keep a history stand in `history`,
-`roster_versions` and `journal`. No HTTP and no Dagster here.
+`warehouse` replaces windows, `versions` names what they hold, `changes` keeps who has changed, `migrations` changes the
+schema, `purge` forgets, and `engines` is the only place that knows one database from another. Statements that keep a
+history stand in `history`, `roster_versions` and `journal`. No HTTP and no Dagster here.
 """
 
 from exec_orchestration.tables import budget, exec_com, hr, ledger, marts, sparkwise, sync

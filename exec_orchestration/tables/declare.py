@@ -140,8 +140,13 @@ def table(
     info = {"group": group, "source": source, "inputs": tuple(inputs)}
     made = sa.Table(name, METADATA, *columns, comment=comment, info=info)
     if is_daily(made) and not made.c[PARTITION].primary_key:
-        sa.Index(f"ix_{name}_{PARTITION}", made.c[PARTITION])
+        indexed(made, PARTITION)
     return made
+
+
+def indexed(table: sa.Table, *columns: str) -> None:
+    """An index besides that of the key."""
+    sa.Index("_".join(["ix", table.name, *columns]), *(table.c[each] for each in columns))
 
 
 def is_raw(table: sa.Table) -> bool:

@@ -5,6 +5,7 @@ Nested objects are flattened (`user.id` -> `user_id`); times are instants in UTC
 
 from exec_orchestration.tables.declare import (
     boolean,
+    indexed,
     instant,
     integer,
     number,
@@ -117,6 +118,8 @@ exec_participant_analytics = raw_table(
     group="exec",
     source="Exec's `GET /scenarios/{id}/analytics/participants`",
 )
+# The key is led by the day; of a learner that has changed all days are read.
+indexed(exec_participant_analytics, "scenario_id", "user_id")
 
 exec_assignments = raw_table(
     "exec_assignments",

@@ -19,9 +19,20 @@ rejected_rows = table(
 data_versions = table(
     "data_versions",
     "One row per raw table and partition: the name of its content. It changes only when the rows do, whatever "
-    "fetched_at and run_id say, and is what Dagster is told as the data version.",
+    "fetched_at and run_id say, and is what Dagster is told as the data version. And one row for learner_lift, which "
+    "changes whenever it is computed.",
     text("asset", "The table.", key=True),
     text("partition", "The partition's day; '' for a table without partitions.", key=True),
     text("version", "The run that brought this content.", required=True),
+    group="ledger",
+)
+
+changed_learners = table(
+    "changed_learners",
+    "One row per scenario and person whose rows in exec_participant_analytics have changed since learner_lift was "
+    "computed, or had changed when it was computed last.",
+    text("since", "The version of learner_lift, in data_versions, that lacks the change.", key=True),
+    text("scenario_id", "The scenario.", key=True),
+    text("user_id", "Exec's id of the person.", key=True),
     group="ledger",
 )

@@ -39,13 +39,21 @@ def _alike(column: sa.Column[Any], other: sa.Column[Any]) -> sa.ColumnElement[bo
     return column.is_not_distinct_from(other)
 
 
+def known(connection: Connection, asset: str, partition: str) -> str | None:
+    """The version that a partition has; None where it is not known."""
+    return connection.scalar(sa.select(data_versions.c.version).where(*_place(asset, partition)))
+
+
+def _place(asset: str, partition: str) -> list[sa.ColumnElement[bool]]:
+    return [data_versions.c.asset == asset, data_versions.c.partition == partition]
+
+
 def settle(connection: Connection, asset: str, partition: str, version: str, *, changed: bool) -> str:
     """The version that a partition has from now on: `version`, unless it has one and its content is the same."""
-    place = (data_versions.c.asset == asset, data_versions.c.partition == partition)
-    known = connection.scalar(sa.select(data_versions.c.version).where(*place))
-    if known is not None and not changed:
-        return str(known)
-    connection.execute(data_versions.delete().where(*place))
+    before = known(connection, asset, partition)
+    if before is not None and not changed:
+        return before
+    connection.execute(data_versions.delete().where(*_place(asset, partition)))
     connection.execute(data_versions.insert().values(asset=asset, partition=partition, version=version))
     return version
 

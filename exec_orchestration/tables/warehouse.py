@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from exec_orchestration.errors import WarehouseError
-from exec_orchestration.tables import dialects, versions
+from exec_orchestration.tables import changes, dialects, versions
 from exec_orchestration.tables.declare import PARTITION
 from exec_orchestration.tables.engines.patience import Patience
 from exec_orchestration.tables.ledger import rejected_rows
@@ -250,6 +250,8 @@ class Stage:
         with dialects.writing_on(self._connection):
             self._offer.keep_other_writers_out(self._connection, self.table)
             changed = not versions.is_same(self._connection, self.table, self.staged, held, chosen)
+            if changed:
+                changes.note(self._connection, self.table, self.staged, held, chosen)
             self._connection.execute(_delete(self.table, window))
             self._take_from_elsewhere(window)
             count = self._connection.execute(self.table.insert().from_select(names, rows)).rowcount

@@ -1,6 +1,7 @@
 """The nightly schedule and the job that it asks for."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from exec_orchestration.definitions import defs
 from exec_orchestration.defs.schedules import daily_refresh_schedule
 from exec_orchestration.errors import BadSetting
+from exec_orchestration.marts.lift import learner_lift
+from exec_orchestration.tables import changes
 from exec_orchestration_tests.defs.conftest import House, check
 
 NIGHT = datetime(2026, 1, 20, 2, 30, tzinfo=UTC)
@@ -62,6 +65,29 @@ def test_a_refresh_of_three_days_fills_every_table(sqlite_house: House) -> None:
     (coverage,) = [each for each in result.get_asset_check_evaluations() if each.check_name == "no_missing_days"]
     assert coverage.passed
     assert coverage.metadata["days_covered"].value == 3
+
+
+def test_the_composed_lift_tells_what_was_computed(sqlite_house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All at first, then the learners of a day that came later, then nobody; each time as if all had been computed."""
+    monkeypatch.setattr(changes, "MOST_CHANGED", 2)
+    days, told = ["2026-01-19", "2026-01-20", "2026-01-20"], []
+    for day in days:
+        assert sqlite_house.run("exec_participant_analytics", first=day).success
+        result = sqlite_house.run("learner_lift")
+        assert result.success
+        assert check(result, "agrees_with_raw").passed
+        told.append(sqlite_house.metadata("learner_lift")["recomputed"])
+        with sqlite_house.warehouse.engine.connect() as connection:
+            whole = connection.execute(learner_lift()).mappings().all()
+        assert sorted(map(repr, sqlite_house.rows("learner_lift"))) == sorted(repr(dict(row)) for row in whole)
+    learners = len({(row["scenario_id"], row["user_id"]) for row in practised_on(sqlite_house, "2026-01-20")})
+    rows = len(sqlite_house.rows("learner_lift"))
+    assert told == ["all", f"{learners} changed, of {rows}", f"0 changed, of {rows}"]
+
+
+def practised_on(house: House, day: str) -> list[dict[str, Any]]:
+    """A day's rows of practice."""
+    return [row for row in house.rows("exec_participant_analytics") if str(row["partition_date"]) == day]
 
 
 def test_missing_days_inside_the_range_are_named(sqlite_house: House) -> None:
