@@ -72,7 +72,7 @@ def session_completion(context: Context, warehouse: Tables) -> Results:
 @told_plainly
 def learner_lift(context: Context, warehouse: Tables) -> Results:
     loaded = context.instance.get_materialized_partitions(dg.AssetKey("exec_participant_analytics"))
-    yield missing_days([date.fromisoformat(key) for key in loaded])
+    yield missing_days([date.fromisoformat(key) for key in loaded], kept_from=warehouse.kept_from)
     yield from replace_all(context, warehouse, tables.learner_lift, lift.learner_lift())
 
 
