@@ -16,15 +16,15 @@ from exec_orchestration.tables.purge import JOURNALS, REQUESTS, purge, purge_day
 def purge_old(context: dg.OpExecutionContext, warehouse: dg.ResourceParam[WarehouseResource]) -> None:
     """What went of each table, and of Dagster's runs, is in the metadata. A setting of 0 keeps for ever."""
     now = datetime.now(UTC)
-    kept_days = warehouse.keep_days
+    kept_days, kept_from = warehouse.keep_days, warehouse.kept_from
     gone = purge(warehouse.tables, REQUESTS, before=now - timedelta(days=kept_days["requests"]))
     if kept_days["outcomes"]:
         gone |= purge(warehouse.tables, JOURNALS, before=now - timedelta(days=kept_days["outcomes"]))
-    kept_from = warehouse.kept_from
-    if kept_from:
-        gone |= purge_days(warehouse.tables, before=kept_from)
     if kept_days["runs"]:
         gone |= delete_old_runs(context.instance, before=now - timedelta(days=kept_days["runs"]))
+    # Last, since dropping a month may fail on somebody who reads for long.
+    if kept_from:
+        gone |= purge_days(warehouse.tables, before=kept_from)
     kept: dict[str, Any] = {f"kept_days_of_{name}": days for name, days in kept_days.items()}
     context.add_output_metadata({**gone, **kept, "facts_are_kept_from": str(kept_from or "ever")})
     context.log.info("Deleted: " + ", ".join(f"{count} of {name}" for name, count in gone.items()))
