@@ -121,7 +121,7 @@ def postgres_server() -> Iterator[str]:
 _numbers = itertools.count(1)
 
 
-def new_database(server: str, *, like: str = "template1") -> str:
+def fresh_database(server: str, *, like: str = "template1") -> str:
     """The URL of a new database on a server of PostgreSQL, with what `like` holds."""
     name = f"test_{next(_numbers)}"
     engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
@@ -134,7 +134,7 @@ def new_database(server: str, *, like: str = "template1") -> str:
 @pytest.fixture(scope="session")
 def database_by_month(postgres_server: str) -> str:
     """The name of a migrated database without rows, whose daily tables lie by month: others are made like it."""
-    url = new_database(postgres_server)
+    url = fresh_database(postgres_server)
     made = Warehouse(url, layout="month")
     made.migrate()
     made.close()
@@ -144,7 +144,7 @@ def database_by_month(postgres_server: str) -> str:
 @pytest.fixture
 def by_month_url(postgres_server: str, database_by_month: str) -> str:
     """The URL of a migrated database on PostgreSQL whose daily tables lie by month."""
-    return new_database(postgres_server, like=database_by_month)
+    return fresh_database(postgres_server, like=database_by_month)
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def any_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], s
         return (
             str(request.getfixturevalue("by_month_url"))
             if kind == "by month"
-            else new_database(str(request.getfixturevalue("postgres_server")))
+            else fresh_database(str(request.getfixturevalue("postgres_server")))
         )
 
     return url

@@ -182,26 +182,39 @@ def test_schedules_and_policies_go_by_the_same_clocks() -> None:
         assert timedelta(0) < clock.grace < clock.at + clock.grace < timedelta(days=1)
 
 
-@pytest.mark.parametrize(
-    ("owners", "expected"),
-    [("team:people, ada@acme.example", "['team:people', 'ada@acme.example']"), ("nobody", "['team:learning-data']")],
-)
-def test_the_owners_follow_their_setting(owners: str, expected: str) -> None:
-    """A malformed one leaves the default: it keeps nothing from loading."""
-    program = (
-        "from exec_orchestration.definitions import defs\n"
-        "print(*{str(list(spec.owners)) for spec in defs.resolve_all_asset_specs()})"
-    )
+def loaded_with(setting: str, value: str, *, shown: str) -> str:
+    """What a fresh process, which loads the code with one setting, prints of it."""
+    program = f"from exec_orchestration.definitions import defs\nprint(*{shown})"
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program],
-        env={"PATH": os.environ["PATH"], "ASSET_OWNERS": owners},
+        env={"PATH": os.environ["PATH"], setting: value},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
         cwd=PROJECT,
     )
-    assert done.stdout.strip() == expected, done.stderr
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("owners", "expected"),
+    [("team:people, ada@acme.example", "['team:people', 'ada@acme.example']"), ("nobody", "['team:learning-data']")],
+)
+def test_the_owners_follow_their_setting(owners: str, expected: str) -> None:
+    """A malformed one leaves the default: it keeps nothing from loading."""
+    shown = "{str(list(spec.owners)) for spec in defs.resolve_all_asset_specs()}"
+    assert loaded_with("ASSET_OWNERS", owners, shown=shown) == expected
+
+
+def test_checks_lead_to_the_runbook_that_is_set() -> None:
+    """Each by a link that opens wherever the UI does."""
+    graph, url = "defs.resolve_asset_graph()", "https://git.acme.example/runbook.md"
+    shown = f"{{(key.name, {graph}.get_check_spec(key).description.split()[-1]) for key in {graph}.asset_check_keys}}"
+    links = dict(re.findall(r"\('(\w+)', '([^']+)'\)", loaded_with("RUNBOOK_URL", url, shown=shown)))
+    assert links == {name: f"{url}#{name}" for name in links}
+    assert len(links) > 10
 
 
 def test_schedules_start_stopped() -> None:

@@ -9,10 +9,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from exec_orchestration import errors
+from exec_orchestration.defs.notifier import Message
+from exec_orchestration.defs.runbook import OTHER, entry
 
 OPEN_AT_MOST = 200
 SHOWN_CHARACTERS = 1_500
-RUNBOOK, OTHER = "docs/runbook.md", "any-other-error"
 HIDDEN = "[hidden]"
 # Their texts quote rows of people, so that only what the error means is told.
 QUOTES_PEOPLE = ("UnhealthyRoster", "PlanRefused", "SyncStopped", "TooManyRejectedRows")
@@ -21,14 +22,6 @@ LOOKS_SECRET = (
     re.compile(r"exec_(?:live|test)_\S+"),
     re.compile(r"\b(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{32,}"),
 )
-
-
-@dataclass(frozen=True)
-class Message:
-    """What an address is told."""
-
-    title: str
-    body: str
 
 
 @dataclass(frozen=True)
@@ -121,7 +114,7 @@ def check_steps(
         if state.passed is False and state.name not in watch.open:
             watch = Watch(watch.after, _newest({**watch.open, state.name: state.evaluated_at}))
             told = masked(state.text, secrets)
-            yield Message(state.title, f"{told}\n\n{link}\nWhat to do: {RUNBOOK}#{state.heading}"), watch
+            yield Message(state.title, f"{told}\n\n{link}\nWhat to do: {entry(state.heading)}"), watch
         elif state.passed and state.name in watch.open:
             left = {name: at for name, at in watch.open.items() if name != state.name}
             watch = Watch(watch.after, left)
@@ -155,7 +148,7 @@ def is_ours(error: str) -> bool:
 
 def runbook(error: str) -> str:
     """Where to read on, by the error's class."""
-    return f"What to do: {RUNBOOK}#{error.lower() if is_ours(error) else OTHER}"
+    return f"What to do: {entry(error) if is_ours(error) else entry()}"
 
 
 def masked(text: str, secrets: Collection[str] = ()) -> str:

@@ -15,7 +15,7 @@ import dagster as dg
 import sqlalchemy as sa
 
 from exec_orchestration.defs import table_checks
-from exec_orchestration.defs.alerting import RUNBOOK
+from exec_orchestration.defs.runbook import RUNBOOK
 from exec_orchestration.defs.table_checks import Verdict, severity_of
 from exec_orchestration.errors import ChecksFailed, ListingMoved, TooManyRejectedRows
 from exec_orchestration.marts import agreement

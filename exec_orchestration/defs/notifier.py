@@ -6,11 +6,20 @@ No address is ever repeated in an error or a cursor: it may hold a password.
 import hashlib
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from exec_orchestration.defs.alerting import Message
 from exec_orchestration.defs.setting import Environment
 from exec_orchestration.defs.settings import ALERT_URLS, DAGSTER_UI_URL, SETTINGS
 from exec_orchestration.errors import AlertNotSent, BadSetting
+
+
+@dataclass(frozen=True)
+class Message:
+    """What an address is told."""
+
+    title: str
+    body: str
+
 
 Notify = Callable[[str, Message], bool]
 SHORTEST_SECRET = 8

@@ -255,6 +255,11 @@ def asset_owners() -> tuple[str, ...]:
         return settings.ASSET_OWNERS.read({})
 
 
+def runbook_url() -> str:
+    """Where the runbook is to be read, without a heading."""
+    return settings.RUNBOOK_URL.read(os.environ).partition("#")[0]
+
+
 def roster_now() -> RosterResource:
     """HR's roster for a sensor, which looks at it at each tick."""
     return RosterResource(os.environ)

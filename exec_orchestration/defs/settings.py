@@ -188,6 +188,9 @@ ASSET_OWNERS = Setting(
     "whom the UI names as owners of the assets",
     valid.owners,
 )
+RUNBOOK_URL = Setting(
+    "RUNBOOK_URL", "docs/runbook.md", "a URL or a path", "the runbook that errors, checks and alerts lead to", str
+)
 LEARNING_REPORT_PATH = Setting(
     "LEARNING_REPORT_PATH",
     "data/learning_report.html",

@@ -17,7 +17,7 @@ from exec_orchestration.defs.partitions import DayWindow
 from exec_orchestration.defs.previews import preview
 from exec_orchestration.errors import TooManyRejectedRows, without_e_mails
 from exec_orchestration.tables.declare import PARTITION
-from exec_orchestration.tables.rows import Day, DayOf, Reading, RejectedRow, read_rows, rejected_row_values
+from exec_orchestration.tables.rows import Day, DayOf, Reading, RejectedRow, batched, read_rows, rejected_row_values
 from exec_orchestration.tables.warehouse import Stage
 
 if TYPE_CHECKING:
@@ -159,11 +159,10 @@ def _without(leave_out: Callable[[Item], bool] | None, items: Iterator[Item], re
     if leave_out is None:
         yield from items
         return
-    for item in items:
-        if leave_out(item):
-            reading.left_out += 1
-        else:
-            yield item
+    for batch in batched(items):
+        kept = [item for item in batch if not leave_out(item)]
+        reading.left_out += len(batch) - len(kept)
+        yield from kept
 
 
 def _told(flags: Counter[str]) -> dict[str, int]:

@@ -11,8 +11,8 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 
-from exec_orchestration.defs.alerting import RUNBOOK
 from exec_orchestration.defs.partitions import DAILY
+from exec_orchestration.defs.runbook import entry
 from exec_orchestration.errors import ListingMoved
 from exec_orchestration.marts.agreement import AGREEMENTS
 from exec_orchestration.tables import expectations
@@ -107,7 +107,7 @@ def spec_of(table: sa.Table, name: str, *, deps: Sequence[str] = ()) -> dg.Asset
 
 def check_description(meaning: str, name: str) -> str:
     """A check's description: what it means that it passes, and where to read what to do when it does not."""
-    return f"{meaning} Runbook: {RUNBOOK}#{name}"
+    return f"{meaning} Runbook: {entry(name)}"
 
 
 def severity_of(name: str) -> dg.AssetCheckSeverity:

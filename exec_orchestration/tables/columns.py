@@ -6,18 +6,19 @@ one by one, which tells what it was.
 """
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from itertools import repeat
+from operator import itemgetter
 from types import NoneType
 from typing import Any
 
 import sqlalchemy as sa
 
-from exec_orchestration.tables.convert import check_key_text, to_integer, to_text
+from exec_orchestration.tables.convert import check_key_text, to_integer, to_number, to_text
+from exec_orchestration.tables.declare import UtcInstant
 from exec_orchestration.tables.fields import Field, Holder
 
 Column = Iterable[Any]
-
-NOTHING: dict[str, Any] = {}
 
 
 class Unusual(ValueError):
@@ -32,42 +33,63 @@ def read_columns(items: list[Any], template: list[Any], holders: list[Holder]) -
     """
     columns: list[Column] = [repeat(value, len(items)) for value in template]
     for holder in holders:
-        objects = items if holder.name is None else _nested(items, holder.name)
+        objects = items if holder.name is None else _nested(items, holder)
         if not holder.known.issuperset(set().union(*objects)):
             raise Unusual("a field that the declaration does not know")
         for field in holder.fields:
-            key = field.key
-            columns[field.at] = _typed([each.get(key) for each in objects], field)
+            columns[field.at] = _typed(_values(objects, field.key), field)
     return columns
 
 
-def _nested(items: list[Any], name: str) -> list[Any]:
-    found = [item.get(name) for item in items]
-    return [NOTHING if each is None else each for each in found]
+def _nested(items: list[Any], holder: Holder) -> list[Any]:
+    """The objects in which the values stand; one without any, where an item has none."""
+    nothing = dict.fromkeys(field.key for field in holder.fields)
+    return [nothing if each is None else each for each in _values(items, str(holder.name))]
+
+
+def _values(objects: list[Any], key: str) -> list[Any]:
+    """The value of each object; what it does not have is None."""
+    try:
+        return list(map(itemgetter(key), objects))
+    except KeyError:
+        return [each.get(key) for each in objects]
 
 
 def _typed(column: list[Any], field: Field) -> list[Any]:
     kinds = set(map(type, column))
     if field.required and NoneType in kinds:
         raise Unusual("a required value is missing")
-    if not _is_typed(column, kinds - {NoneType}, field.column.type):
-        column = [None if value is None else field.convert(value) for value in column]
+    typed = _at_one_stroke(column, kinds - {NoneType}, field.column.type)
+    if typed is None:
+        typed = [None if value is None else field.convert(value) for value in column]
     if field.is_text_key:
-        check_key_text(min(column, key=len))
-        check_key_text(max(column, key=len))
-    if field.accepted is not None and not field.accepted.issuperset(set(column) - {None}):
+        check_key_text(min(typed, key=len))
+        check_key_text(max(typed, key=len))
+    if field.accepted is not None and not field.accepted.issuperset(set(typed) - {None}):
         raise Unusual("a value that the enumeration does not know")
+    return typed
+
+
+def _at_one_stroke(column: list[Any], kinds: set[type], wanted: sa.types.TypeEngine[Any]) -> list[Any] | None:
+    """The typed values, or None where each has to be looked at; raises ValueError where one does not fit."""
+    if kinds == {str} and isinstance(wanted, UtcInstant):
+        return _instants(column)
+    present = [value for value in column if value is not None]
+    if kinds == {str} and isinstance(wanted, sa.Text):
+        to_text("".join(present))
+    elif kinds == {int} and isinstance(wanted, sa.Integer):
+        to_integer(min(present))
+        to_integer(max(present))
+    elif kinds == {float} and isinstance(wanted, sa.Float):
+        # One that is not finite makes the sum so, too.
+        to_number(sum(present))
+    elif kinds:
+        return None
     return column
 
 
-def _is_typed(column: list[Any], kinds: set[type], wanted: sa.types.TypeEngine[Any]) -> bool:
-    """True where converting the values would leave each as it is; raises ValueError where one does not fit."""
-    if kinds == {str} and isinstance(wanted, sa.Text):
-        to_text("".join(filter(None, column)))
-        return True
-    if kinds == {int} and isinstance(wanted, sa.Integer):
-        numbers = [value for value in column if value is not None]
-        to_integer(min(numbers))
-        to_integer(max(numbers))
-        return True
-    return not kinds
+def _instants(column: list[str | None]) -> list[datetime | None] | None:
+    """The moments, where every text says that it is in UTC."""
+    moments = [None if text is None else datetime.fromisoformat(text) for text in column]
+    zones = {moment.tzinfo for moment in moments if moment is not None}
+    return moments if zones == {UTC} else None

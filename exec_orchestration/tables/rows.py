@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -81,15 +81,23 @@ def read_rows(
 
     `given` holds the columns that no item carries, such as `run_id`. A daily table needs a `partition`.
     """
-    reader, source = _Reader(table, given=given, partition=partition), iter(items)
-    while batch := list(islice(source, ITEMS_AT_A_TIME)):
-        try:
-            rows = reader.rows(batch)
-        except DOES_NOT_FIT:
-            yield from _one_by_one(reader, batch, reading)
-        else:
-            reading.accepted += len(rows)
-            yield from rows
+    reader = _Reader(table, given=given, partition=partition)
+    return chain.from_iterable(_batch(reader, batch, reading) for batch in batched(items))
+
+
+def batched(items: Iterable[Any]) -> Iterator[list[Any]]:
+    """The items, as many at a time as one page of a vendor has."""
+    source = iter(items)
+    return iter(lambda: list(islice(source, ITEMS_AT_A_TIME)), [])
+
+
+def _batch(reader: "_Reader", items: list[Any], reading: Reading) -> Iterable[Row]:
+    try:
+        rows = reader.rows(items)
+    except DOES_NOT_FIT:
+        return _one_by_one(reader, items, reading)
+    reading.accepted += len(rows)
+    return rows
 
 
 def _one_by_one(reader: "_Reader", items: list[Any], reading: Reading) -> Iterator[Row]:
@@ -137,7 +145,7 @@ class _Reader:
         """The typed rows of items in which nothing is unusual; raises one of DOES_NOT_FIT where anything is."""
         columns = read_columns(items, self._template, self._holders)
         if self._cut:
-            columns[self._partition_at] = map(self._day, columns[self._instant_at])
+            columns[self._partition_at] = self._days(columns[self._instant_at])
         return list(zip(*columns, strict=True))
 
     def row(self, item: Any) -> Row:
@@ -159,13 +167,14 @@ class _Reader:
         if extra:
             self._keep_extra(values, extra)
         if self._cut:
-            values[self._partition_at] = self._day(values[self._instant_at])
+            (values[self._partition_at],) = self._days([values[self._instant_at]])
         return tuple(values)
 
-    def _day(self, moment: Any) -> date:
-        """The partition of a moment; raises AttributeError for None."""
-        found: date = (moment if self._cut_zone is None else moment.astimezone(self._cut_zone)).date()
-        return found
+    def _days(self, moments: Iterable[Any]) -> list[date]:
+        """The partitions of moments; raises AttributeError for None."""
+        if self._cut_zone is None:
+            return [moment.date() for moment in moments]
+        return [moment.astimezone(self._cut_zone).date() for moment in moments]
 
     def _check(self, values: list[Any]) -> None:
         """Refuse a row without a required value; flag values that their enumeration does not know."""

@@ -16,10 +16,10 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatu
 from dagster._core.storage.tags import BACKFILL_ID_TAG, ROOT_BACKFILL_ID_TAG, ROOT_RUN_ID_TAG
 
 from exec_orchestration.defs import alerts, failing
-from exec_orchestration.defs.alerting import Message, RunEnd, Watch, masked, run_steps, runbook
+from exec_orchestration.defs.alerting import RunEnd, Watch, masked, run_steps, runbook
 from exec_orchestration.defs.failures import told_plainly
 from exec_orchestration.defs.lanes import LANE_TAG, RESUMED_TAG
-from exec_orchestration.defs.notifier import Notifier
+from exec_orchestration.defs.notifier import Message, Notifier
 from exec_orchestration.defs.valid import alert_urls, web_url
 from exec_orchestration.errors import AlertNotSent, BadSetting, KeyRefused, RateLimited, UnhealthyRoster
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from exec_orchestration.definitions import defs
 from exec_orchestration.defs import mart_assets, table_checks
-from exec_orchestration.defs.alerting import RUNBOOK
+from exec_orchestration.defs.runbook import RUNBOOK
 from exec_orchestration.defs.table_checks import spec_of
 from exec_orchestration.marts.agreement import AGREEMENTS
 from exec_orchestration.tables import METADATA

@@ -1,6 +1,7 @@
 """Old runs go when nothing stands on their events; the job purge tells what went. Nothing looks unmaterialized."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from exec_orchestration.errors import BadSetting
 from exec_orchestration.tables import METADATA
 from exec_orchestration.tables.declare import PARTITION
 from exec_orchestration.tables.purge import month_before
-from exec_orchestration_tests.conftest import Sandbox
+from exec_orchestration_tests.conftest import Sandbox, fresh_database
 from exec_orchestration_tests.defs.conftest import House
 
 GRAPH = defs.resolve_asset_graph()
@@ -138,14 +139,29 @@ def test_a_run_that_stays_keeps_what_it_told_of_assets(kept: House) -> None:
     assert kept.instance.get_run_by_id(run_id).tags["exec_orchestration/log"] == "trimmed"  # type: ignore[union-attr]
 
 
-def test_where_all_events_lie_together(sqlite_house: House) -> None:
-    """As in PostgreSQL, where no event is held twice: materializations stay in the one log that there is."""
+@pytest.fixture(params=["in memory", "on PostgreSQL"])
+def together(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> Iterator[House]:
+    """The house on SQLite with an instance that holds all events in one log."""
+    opened: AbstractContextManager[dg.DagsterInstance] = dg.DagsterInstance.ephemeral()
+    if request.param == "on PostgreSQL":
+        database = sa.make_url(fresh_database(request.getfixturevalue("postgres_server")))
+        url = database.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+        storage = {"storage": {"postgres": {"postgres_url": url}}}
+        opened = dg.instance_for_test(overrides=storage, temp_dir=str(tmp_path))
+    with opened as instance:
+        made = House(sandbox, f"sqlite:///{tmp_path}/warehouse.db", instance)
+        yield made
+        made.warehouse.close()
+
+
+def test_where_all_events_lie_together(together: House) -> None:
+    """No event is held twice: materializations stay in the one log that there is."""
     for days in ((FIRST, LAST), (FIRST, FIRST), ("2026-01-20", LAST)):
-        assert sqlite_house.run("exec_sessions", first=days[0], last=days[1]).success
-    before = shown(sqlite_house)
-    assert delete_old_runs(sqlite_house.instance, before=soon()) == {"runs": 1, "run_logs": 2}
-    assert shown(sqlite_house) == before
-    left = {entry.dagster_event_type for each in runs(sqlite_house) for entry in sqlite_house.instance.all_logs(each)}
+        assert together.run("exec_sessions", first=days[0], last=days[1]).success
+    before = shown(together)
+    assert delete_old_runs(together.instance, before=soon()) == {"runs": 1, "run_logs": 2}
+    assert shown(together) == before
+    left = {entry.dagster_event_type for each in runs(together) for entry in together.instance.all_logs(each)}
     assert dg.DagsterEventType.ASSET_MATERIALIZATION in left
     assert dg.DagsterEventType.STEP_START not in left
 
