@@ -48,8 +48,9 @@ bench: setup  ## rows per second, memory and latency, as ratios in one run
 docs: setup  ## write docs/tables.md anew from the declarations
 	$(BIN)/python -m exec_orchestration.tables.document docs/tables.md
 
-migrate: setup  ## bring the schema of WAREHOUSE_URL to the newest revision
-	$(BIN)/alembic -x url="$${WAREHOUSE_URL:-sqlite:///data/warehouse.db}" upgrade head
+migrate: setup  ## bring the schema of WAREHOUSE_URL to the newest revision, and its tables into WAREHOUSE_PARTITIONS
+	$(BIN)/alembic -x url="$${WAREHOUSE_URL:-sqlite:///data/warehouse.db}" -x partitions="$${WAREHOUSE_PARTITIONS:-unchanged}" \
+	    upgrade head
 
 lock: setup  ## write requirements.lock anew, and the image's own without what only tests need
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --extra distributed --group dev \

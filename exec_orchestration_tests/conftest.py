@@ -121,22 +121,52 @@ def postgres_server() -> Iterator[str]:
 _numbers = itertools.count(1)
 
 
-def fresh_database(server: str) -> str:
-    """The URL of a new and empty database on a PostgreSQL."""
+def fresh_database(server: str, *, like: str = "template1") -> str:
+    """The URL of a new database on a server of PostgreSQL, with what `like` holds."""
     name = f"test_{next(_numbers)}"
     engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {like}"))
     engine.dispose()
     return sa.make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
+@pytest.fixture(scope="session")
+def database_by_month(postgres_server: str) -> str:
+    """The name of a migrated database without rows, whose daily tables lie by month: others are made like it."""
+    url = fresh_database(postgres_server)
+    made = Warehouse(url, layout="month")
+    made.migrate()
+    made.close()
+    return str(sa.make_url(url).database)
+
+
+@pytest.fixture
+def by_month_url(postgres_server: str, database_by_month: str) -> str:
+    """The URL of a migrated database on PostgreSQL whose daily tables lie by month."""
+    return fresh_database(postgres_server, like=database_by_month)
+
+
+@pytest.fixture
+def any_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
+    """A function of `sqlite`, `postgresql` or `by month`: the URL of a new database, which the last leaves migrated."""
+
+    def url(kind: str) -> str:
+        if kind == "sqlite":
+            return f"sqlite:///{tmp_path}/warehouse.db"
+        return (
+            str(request.getfixturevalue("by_month_url"))
+            if kind == "by month"
+            else fresh_database(str(request.getfixturevalue("postgres_server")))
+        )
+
+    return url
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def warehouse_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def warehouse_url(request: pytest.FixtureRequest, any_url: Callable[[str], str]) -> str:
     """The URL of an empty database, once on SQLite and once on PostgreSQL."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/warehouse.db"
-    return fresh_database(str(request.getfixturevalue("postgres_server")))
+    return any_url(request.param)
 
 
 @pytest.fixture

@@ -47,8 +47,12 @@ def rows_before_start(rows_by_day: Mapping[date, int], first_day: date) -> dg.As
     )
 
 
-def missing_days(loaded: Collection[date]) -> dg.AssetCheckResult:
-    """WARN when days are missing between the first and the last loaded one, naming them."""
+def missing_days(every: Collection[date], *, kept_from: date | None = None) -> dg.AssetCheckResult:
+    """WARN when days are missing between the first and the last loaded one, naming them.
+
+    Days before `kept_from` count neither as loaded nor as missing: they are forgotten.
+    """
+    loaded = [day for day in every if kept_from is None or day >= kept_from]
     first, last = min(loaded, default=None), max(loaded, default=None)
     expected = [] if first is None or last is None else [first + timedelta(n) for n in range((last - first).days + 1)]
     missing = sorted(set(expected) - set(loaded))
@@ -62,6 +66,8 @@ def missing_days(loaded: Collection[date]) -> dg.AssetCheckResult:
         )
     else:
         told = f"All {len(expected)} days from {first} to {last} are loaded."
+    if len(loaded) < len(every):
+        told += f" Days before {kept_from} are forgotten (KEEP_FACTS_MONTHS), and first scores with them."
     return dg.AssetCheckResult(
         check_name=NO_MISSING_DAYS.name,
         asset_key=NO_MISSING_DAYS.asset_key,

@@ -73,7 +73,7 @@ def session_completion(context: Context, warehouse: Tables) -> Results:
 @told_plainly
 def learner_lift(context: Context, warehouse: Tables) -> Results:
     loaded = context.instance.get_materialized_partitions(dg.AssetKey("exec_participant_analytics"))
-    yield missing_days([date.fromisoformat(key) for key in loaded])
+    yield missing_days([date.fromisoformat(key) for key in loaded], kept_from=warehouse.kept_from)
     began = time.monotonic()
     with warehouse.tables.writing("compute learner_lift") as connection:
         composed = changes.compose(connection, lambda learners: lift.learner_lift(learners=learners))

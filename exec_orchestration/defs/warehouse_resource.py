@@ -3,7 +3,7 @@
 The environment is an argument: `resources` reads it.
 """
 
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from exec_orchestration.defs import settings, warehouse_settings
 from exec_orchestration.defs.setting import Environment
 from exec_orchestration.tables.engines.patience import Patience
+from exec_orchestration.tables.purge import month_before
 from exec_orchestration.tables.warehouse import Warehouse
 
 
@@ -25,7 +26,8 @@ class WarehouseResource:
         """The warehouse itself. Raises BadSetting or WarehouseError before anything is fetched."""
         limits = (warehouse_settings.WAREHOUSE_STATEMENT_SECONDS, warehouse_settings.WAREHOUSE_LOCK_SECONDS)
         patience = Patience(*(limit.read(self._environment) for limit in limits))
-        warehouse = Warehouse(settings.WAREHOUSE_URL.read(self._environment), patience=patience)
+        layout = warehouse_settings.WAREHOUSE_PARTITIONS.read(self._environment)
+        warehouse = Warehouse(settings.WAREHOUSE_URL.read(self._environment), patience=patience, layout=layout)
         warehouse.migrate()
         return warehouse
 
@@ -55,6 +57,12 @@ class WarehouseResource:
         kept = {"requests": warehouse_settings.KEEP_REQUESTS_DAYS, "outcomes": warehouse_settings.KEEP_OUTCOMES_DAYS}
         kept["runs"] = warehouse_settings.KEEP_RUNS_DAYS
         return {name: setting.read(self._environment) for name, setting in kept.items()}
+
+    @property
+    def kept_from(self) -> date | None:
+        """The first day that the daily tables keep; None = they keep all. Raises BadSetting."""
+        months = warehouse_settings.KEEP_FACTS_MONTHS.read(self._environment)
+        return month_before(datetime.now(self.zone).date(), months) if months else None
 
     @cached_property
     def zone(self) -> ZoneInfo:

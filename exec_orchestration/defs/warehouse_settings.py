@@ -5,6 +5,7 @@ A part of `settings.SETTINGS`. They are read by `warehouse_resource`.
 
 from exec_orchestration.defs import valid
 from exec_orchestration.defs.setting import Setting
+from exec_orchestration.tables.engines.layout import LAYOUTS
 
 WAREHOUSE_STATEMENT_SECONDS = Setting(
     "WAREHOUSE_STATEMENT_SECONDS",
@@ -19,6 +20,13 @@ WAREHOUSE_LOCK_SECONDS = Setting(
     "a whole number of seconds, 0 = no limit",
     "seconds after which PostgreSQL ends a wait for a lock, and a transaction that does nothing",
     valid.whole_number(0),
+)
+WAREHOUSE_PARTITIONS = Setting(
+    "WAREHOUSE_PARTITIONS",
+    "unchanged",
+    "unchanged, month or none",
+    "how PostgreSQL keeps daily tables: in a native partition for each month, in none, or unchanged",
+    valid.one_of(*LAYOUTS),
 )
 KEEP_REQUESTS_DAYS = Setting(
     "KEEP_REQUESTS_DAYS",
@@ -41,11 +49,20 @@ KEEP_RUNS_DAYS = Setting(
     "days that it keeps Dagster's runs on which nothing stands any more",
     valid.zero_or(7),
 )
+KEEP_FACTS_MONTHS = Setting(
+    "KEEP_FACTS_MONTHS",
+    "0",
+    "0 = for ever, or a whole number from 3 up",
+    "whole months before this one whose days it keeps in the daily tables, marts too",
+    valid.zero_or(3),
+)
 
 SETTINGS = (
     WAREHOUSE_STATEMENT_SECONDS,
     WAREHOUSE_LOCK_SECONDS,
+    WAREHOUSE_PARTITIONS,
     KEEP_REQUESTS_DAYS,
     KEEP_OUTCOMES_DAYS,
     KEEP_RUNS_DAYS,
+    KEEP_FACTS_MONTHS,
 )

@@ -61,81 +61,60 @@ def learner_lift(days: Days | None = None, *, learners: sa.FromClause | None = N
         cells = cells.where(within(practice.c.partition_date, days))
     if learners is not None:
         cells = cells.join(learners, _same(practice, learners, LEARNER))
-    return _composed(cells.cte("cells"), learner_lift_table.c.keys(), by=LEARNER)
+    return _composed(cells, learner_lift_table.c.keys(), by=LEARNER)
 
 
 def weekly_lift(weeks: Sequence[Days]) -> sa.Select[tuple[object, ...]]:
     """One row per week, scenario and learner, composed over the days of the week, which is named by its last one."""
     week = week_of(practice.c.partition_date, weeks).label("week")
-    cells = sa.select(practice, week).where(within(practice.c.partition_date, span(weeks))).cte("cells")
+    cells = sa.select(practice, week).where(within(practice.c.partition_date, span(weeks)))
     return _composed(cells, ("week", *learner_lift_table.c.keys()), by=("week", *LEARNER))
 
 
-def _composed(cells: sa.CTE, columns: Sequence[str], *, by: Sequence[str]) -> sa.Select[tuple[object, ...]]:
-    """One row per value of the columns `by`, the days of its cells composed into one lift."""
-    scored = _scored(cells, by)
-    key = [cells.c[name] for name in by]
-    totals = (
-        sa.select(
-            *key,
-            sa.func.min(cells.c.partition_date).label("first_practised_on"),
-            sa.func.max(cells.c.partition_date).label("last_practised_on"),
-            sa.func.sum(cells.c.session_count).label("session_count"),
-            sa.func.sum(cells.c.total_duration_seconds).label("total_duration_seconds"),
-        )
-        .where(cells.c.session_count > 0)
-        .group_by(*key)
-        .cte("totals")
-    )
-    first = sa.select(*_named(scored, *by, "first_score", "first_rank")).where(scored.c.from_first == 1).cte("first")
-    best = sa.select(*_named(scored, *by, "best_score", "best_rank")).where(scored.c.from_best == 1).cte("best")
-    # One below the other and not side by side: a join of thousands that the planner takes for few would go through
-    # all of one for each of the other.
-    parts = _stacked(totals, first, best)
-    found: dict[str, sa.ColumnElement[Any]] = {
-        name: column if name in by else sa.func.max(column) for name, column in parts.c.items()
+def _composed(cells: sa.Select[Any], columns: Sequence[str], *, by: Sequence[str]) -> sa.Select[tuple[object, ...]]:
+    """One row per value of the columns `by`, the days of its cells composed into one lift.
+
+    One pass over the cells, without a join: parts that are read twice PostgreSQL would write to disk.
+    """
+    cell = _numbered(cells.subquery("cells"), by).c
+    is_valid, is_first, is_best = cell.session_count > 0, cell.from_first == 1, cell.from_best == 1
+    first_score, best_score = _of(is_first, cell.first_score), _of(is_best, cell.best_score)
+    found = {
+        **{name: cell[name] for name in by},
+        "first_practised_on": sa.func.min(_where(is_valid, cell.partition_date)),
+        "last_practised_on": sa.func.max(_where(is_valid, cell.partition_date)),
+        "session_count": sa.func.sum(_where(is_valid, cell.session_count)),
+        "total_duration_seconds": sa.func.sum(_where(is_valid, cell.total_duration_seconds)),
+        "first_score": first_score,
+        "first_rank": _of(is_first, cell.first_rank),
+        "best_score": best_score,
+        "best_rank": _of(is_best, cell.best_rank),
+        "lift_points": best_score - first_score,
     }
-    found["lift_points"] = found["best_score"] - found["first_score"]
-    return (
-        sa.select(*(found[name].label(name) for name in columns))
-        .group_by(*(parts.c[name] for name in by))
-        .having(found["session_count"].is_not(None))
-    )
+    chosen = sa.select(*(found[name].label(name) for name in columns))
+    return chosen.group_by(*(cell[name] for name in by)).having(found["session_count"].is_not(None))
 
 
-def _stacked(*parts: sa.CTE) -> sa.CTE:
-    """The rows of all parts; what a part has no column for is null in its rows."""
-    every = {column.name: column for part in parts for column in part.c}
-    rows = [
-        sa.select(*(part.c.get(name, sa.cast(sa.null(), column.type)).label(name) for name, column in every.items()))
-        for part in parts
-    ]
-    return sa.union_all(*rows).cte("parts")
-
-
-def _named(rows: sa.CTE, *names: str) -> list[sa.ColumnElement[Any]]:
-    return [rows.c[name] for name in names]
-
-
-def _scored(cells: sa.CTE, by: Sequence[str]) -> sa.CTE:
-    """The cells in which a score was reached, numbered per learner from the earliest and from the best."""
+def _numbered(cells: sa.Subquery, by: Sequence[str]) -> sa.Subquery:
+    """The cells, numbered per learner from the earliest that has a first score and from that with the best one."""
     learner = [cells.c[name] for name in by]
     earliest = (cells.c.first_score.is_(None), cells.c.partition_date)
     # The highest score first; the earlier day where two are equal, so that the rank is always the same one.
     highest = (cells.c.best_score.is_(None), cells.c.best_score.desc(), cells.c.partition_date)
-    return (
-        sa.select(
-            *learner,
-            cells.c.first_score,
-            cells.c.first_rank,
-            cells.c.best_score,
-            cells.c.best_rank,
-            sa.func.row_number().over(partition_by=learner, order_by=earliest).label("from_first"),
-            sa.func.row_number().over(partition_by=learner, order_by=highest).label("from_best"),
-        )
-        .where(sa.or_(cells.c.first_score.is_not(None), cells.c.best_score.is_not(None)))
-        .cte("scored")
-    )
+    return sa.select(
+        cells,
+        sa.func.row_number().over(partition_by=learner, order_by=earliest).label("from_first"),
+        sa.func.row_number().over(partition_by=learner, order_by=highest).label("from_best"),
+    ).subquery("numbered")
+
+
+def _of(is_chosen: sa.ColumnElement[bool], column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """The value of the one cell that is chosen."""
+    return sa.func.max(_where(is_chosen, column))
+
+
+def _where(condition: sa.ColumnElement[bool], column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    return sa.case((condition, column))
 
 
 def _same(left: sa.FromClause, right: sa.FromClause, by: Sequence[str]) -> sa.ColumnElement[bool]:

@@ -1,7 +1,8 @@
 """Lineage: which columns of which tables a mart's column is made of, read off its query. Nobody types it.
 
 What a column is made of is its expression: arguments, cases, windows with their order and partitions, and what an
-EXISTS asks for. Conditions of WHERE, HAVING and JOIN choose rows; they are in no column. A count of rows is made of the
+EXISTS asks for. Conditions of WHERE, HAVING and JOIN choose rows, and so does that of a CASE without ELSE; they are in
+no column. A count of rows is made of the
 keys of the tables whose rows it counts.
 """
 
@@ -61,6 +62,8 @@ class _Walk:
             return _keys(query) if part.name == ALL_OF_A_ROW else self._column(part)
         if isinstance(part, sa.Exists):
             return self._each(_asked_for(part))
+        if isinstance(part, sa.Case) and part.else_ is None:
+            return self._each((value, query) for _, value in part.whens)
         if isinstance(part, sa.ScalarSelect):
             return self.expression(part.element, query)
         if isinstance(part, sa.SelectBase):

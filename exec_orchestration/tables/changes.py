@@ -60,6 +60,13 @@ def note(connection: Connection, table: sa.Table, staged: sa.Table, held: list[A
     connection.execute(changed_learners.insert().from_select(["since", *LEARNER], new))
 
 
+def forget(connection: Connection, table: sa.Table) -> None:
+    """Let all of `learner_lift` be computed next, where rows of practice went for good; other tables do not matter."""
+    if table is practice:
+        dialects.offer(connection).keep_other_writers_out(connection, changed_learners)
+        versions.forget(connection, learner_lift.name)
+
+
 def _is_compared(column: sa.Column[Any]) -> bool:
     """JSON is compared by no engine alike, and no figure is made of it."""
     return column.name not in versions.NO_CONTENT and not isinstance(column.type, sa.JSON)

@@ -68,17 +68,27 @@ def broken_rules(table: sa.Table, window: Window | None) -> sa.Select[Any]:
 
 
 def surplus_keys(table: sa.Table, window: Window | None) -> sa.Select[Any]:
-    """How many rows of each partition repeat a key: `rows`. Partitions without any are absent."""
+    """How many rows of each partition repeat a key, within it or of another: `rows`. Those without any are absent."""
     by = list(dict.fromkeys([*_partition(table), *table.primary_key.columns]))
+    surplus = sa.func.count() - sa.case((_stands_elsewhere(table), 0), else_=1)
     repeated = (
-        sa.select(*by, (sa.func.count() - 1).label("surplus"))
+        sa.select(*by, surplus.label("surplus"))
         .where(_in_window(table, window))
         .group_by(*by)
-        .having(sa.func.count() > 1)
+        .having(surplus > 0)
         .subquery("repeated")
     )
     days = [repeated.c[column.name] for column in _partition(table)]
     return sa.select(*days, sa.func.sum(repeated.c.surplus).label("rows")).group_by(*days)
+
+
+def _stands_elsewhere(table: sa.Table) -> sa.ColumnElement[bool]:
+    """The row's key is that of a row in another partition, too, where the day is no part of it."""
+    if not is_daily(table) or table.c[PARTITION].primary_key:
+        return sa.false()
+    other = table.alias("elsewhere")
+    same_key = [other.c[column.name] == column for column in table.primary_key.columns]
+    return sa.exists().where(*same_key, other.c[PARTITION] != table.c[PARTITION])
 
 
 def references(table: sa.Table) -> list[sa.Column[Any]]:

@@ -36,8 +36,8 @@ scenario_lift = table(
 
 learner_lift = table(
     "learner_lift",
-    "One row per scenario and person: all loaded days composed into one lift. A day that is not loaded may hide a "
-    "first score.",
+    "One row per scenario and person: all days that the warehouse holds composed into one lift. A day that is not "
+    "loaded, or is forgotten (KEEP_FACTS_MONTHS), may hide a first score.",
     text("scenario_id", "The scenario.", key=True),
     text("user_id", "Exec's id of the person.", key=True),
     day("first_practised_on", "First day with a valid session.", required=True),

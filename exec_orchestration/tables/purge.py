@@ -1,4 +1,4 @@
-"""What of the books is old enough to go, as conditions, and the one way in which rows go: a few thousand at a time.
+"""What of the books is old enough to go, as conditions, and how it goes: some thousand rows, a day or a month at once.
 
 Purged is only what nothing decides by any more. HR's roster and the assignments' history are versions in time and stay;
 so do the last reading of the roster, the last outcome of each person and result, and what the last listing of a whole
@@ -6,12 +6,13 @@ table has rejected: the next sync is judged by these.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 
+from exec_orchestration.tables import changes, dialects, versions
 from exec_orchestration.tables.budget import api_estimates, api_requests
-from exec_orchestration.tables.declare import PARTITION
+from exec_orchestration.tables.declare import METADATA, PARTITION, is_daily
 from exec_orchestration.tables.hr import hr_roster_reads
 from exec_orchestration.tables.ledger import rejected_rows
 from exec_orchestration.tables.sync import user_sync_outcome, user_sync_plan
@@ -43,6 +44,40 @@ def _purge(warehouse: Warehouse, table: sa.Table, is_old: IsOld, before: datetim
         total += gone
         if gone < CHUNK_ROWS:
             return total
+
+
+def month_before(today: date, months: int) -> date:
+    """The first day of the month that lies so many months before today's."""
+    past = today.year * 12 + today.month - 1 - months
+    return date(past // 12, past % 12 + 1, 1)
+
+
+def purge_days(warehouse: Warehouse, *, before: date) -> dict[str, int]:
+    """Let every daily table forget the days before the first one of a month; what went from each.
+
+    Native months are dropped, whatever they hold, and counted as such; other rows are deleted, a day a transaction.
+    """
+    gone: dict[str, int] = {}
+    for table in filter(is_daily, METADATA.sorted_tables):
+        with warehouse.writing(f"drop months of {table.name}") as connection:
+            months = dialects.offer(connection).drop_months_before(connection, table, before)
+            if months:
+                changes.forget(connection, table)
+                versions.forget_days(connection, table.name, before=before)
+        gone |= {f"months_of_{table.name}": months} if months else {}
+        gone[table.name] = _purge_days(warehouse, table, before)
+    return gone
+
+
+def _purge_days(warehouse: Warehouse, table: sa.Table, before: date) -> int:
+    day, total = table.c[PARTITION], 0
+    for (old,) in warehouse.read(sa.select(day).where(day < before).distinct().order_by(day)):
+        with warehouse.writing(f"purge {table.name}") as connection:
+            total += connection.execute(table.delete().where(day == old)).rowcount
+            changes.forget(connection, table)
+    with warehouse.writing(f"purge versions of {table.name}") as connection:
+        versions.forget_days(connection, table.name, before=before)
+    return total
 
 
 def _old_request(old: sa.FromClause, before: datetime) -> Condition:

@@ -4,6 +4,7 @@ The name stands beside the rows and is written in their transaction, so that a r
 it tells Dagster loses no change. When rows were fetched, and by which run, is no content.
 """
 
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -56,6 +57,13 @@ def settle(connection: Connection, asset: str, partition: str, version: str, *, 
     connection.execute(data_versions.delete().where(*_place(asset, partition)))
     connection.execute(data_versions.insert().values(asset=asset, partition=partition, version=version))
     return version
+
+
+def forget_days(connection: Connection, asset: str, *, before: date) -> None:
+    """Let the partitions before a day have no version: their rows are gone."""
+    is_day = data_versions.c.partition != WHOLE_TABLE
+    old = (data_versions.c.asset == asset, is_day, data_versions.c.partition < str(before))
+    connection.execute(data_versions.delete().where(*old))
 
 
 def forget(connection: Connection, asset: str) -> None:

@@ -7,7 +7,6 @@ The engines' differences stand in `engines`, the schema's history in `migrations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -18,56 +17,37 @@ from sqlalchemy.engine import Connection
 
 from exec_orchestration.errors import WarehouseError
 from exec_orchestration.tables import changes, dialects, versions
-from exec_orchestration.tables.declare import PARTITION
+from exec_orchestration.tables.declare import PARTITION, is_daily
+from exec_orchestration.tables.engines.layout import UNCHANGED
 from exec_orchestration.tables.engines.patience import Patience
 from exec_orchestration.tables.ledger import rejected_rows
 from exec_orchestration.tables.migrate import migrate
 from exec_orchestration.tables.rows import Row
+from exec_orchestration.tables.window import Replaced, Window
 
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["BATCH_ROWS", "Replaced", "Stage", "Warehouse", "Window"]
+
 BATCH_ROWS = 2_000
-
-
-@dataclass(frozen=True)
-class Window:
-    """Consecutive days of a daily table, both ends included."""
-
-    first: date
-    last: date
-
-    def holds(self, column: sa.ColumnElement[date]) -> sa.ColumnElement[bool]:
-        """The condition that `column` lies in the window."""
-        return column == self.first if self.first == self.last else column.between(self.first, self.last)
-
-    def __str__(self) -> str:
-        return str(self.first) if self.first == self.last else f"{self.first}...{self.last}"
-
-
-@dataclass(frozen=True)
-class Replaced:
-    """What became of a window: how many rows it has, the name of its content, and whether that is new."""
-
-    rows: int
-    version: str
-    changed: bool
 
 
 class Warehouse:
     """One database by its SQLAlchemy URL: schema, windows, frames. Every error is a WarehouseError or BadSetting."""
 
-    def __init__(self, url: str, *, patience: Patience = dialects.FOR_EVER) -> None:
+    def __init__(self, url: str, *, patience: Patience = dialects.FOR_EVER, layout: str = UNCHANGED) -> None:
         self.engine = dialects.engine_for(url, patience=patience)
         self._offer = dialects.offer(self.engine)
+        self._layout = layout
         self.name = self.engine.url.set(query={}).render_as_string(hide_password=True)
         # Bulk loads speak to the driver itself, whose errors SQLAlchemy then does not wrap.
         self._driver_error: type[Exception] = self.engine.dialect.loaded_dbapi.Error
 
     def migrate(self) -> None:
-        """Bring the schema to the newest revision; safe when several processes do it at once."""
+        """Bring schema and layout to what they should be; safe when several processes do it at once."""
         with self._guarded("bring the schema up to date"):
-            migrate(self.engine)
+            migrate(self.engine, layout=self._layout)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -94,6 +74,8 @@ class Warehouse:
         names = [column.name for column in query.selected_columns]
         with self._guarded(f"compute {table.name}"), dialects.writing(self.engine) as connection:
             self._offer.keep_other_writers_out(connection, table)
+            if window:
+                self._offer.make_room(connection, table, window.first, window.last)
             connection.execute(_delete(table, window))
             return connection.execute(table.insert().from_select(names, query)).rowcount
 
@@ -254,6 +236,7 @@ class Stage:
                 changes.note(self._connection, self.table, self.staged, held, chosen)
             self._connection.execute(_delete(self.table, window))
             self._take_from_elsewhere(window)
+            self._make_room(window)
             count = self._connection.execute(self.table.insert().from_select(names, rows)).rowcount
             return Replaced(count, self._settle(window, version or str(uuid4()), changed=changed), changed)
 
@@ -268,6 +251,14 @@ class Stage:
         moved = sa.select(standing).select_from(both).where(window.holds(self.staged.c[PARTITION]))
         if self._connection.execute(self.table.delete().where(key.in_(moved))).rowcount:
             versions.forget(self._connection, self.table.name)
+
+    def _make_room(self, window: Window | None) -> None:
+        if window is None and is_daily(self.table):
+            day = self.staged.c[PARTITION]
+            first, last = self._connection.execute(sa.select(sa.func.min(day), sa.func.max(day))).one()
+            window = Window(first, last) if first else None
+        if window:
+            self._offer.make_room(self._connection, self.table, window.first, window.last)
 
     def _settle(self, window: Window | None, version: str, *, changed: bool) -> str:
         """The version of the window; one of several days at once has none to keep."""

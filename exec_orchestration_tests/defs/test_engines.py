@@ -1,4 +1,4 @@
-"""An engine that nobody has tuned: DuckDB, by the portable offer alone, ends with the tables that SQLite ends with."""
+"""DuckDB, by the portable offer alone, and PostgreSQL with tables by month end with the tables that SQLite has."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,16 +21,23 @@ OF_A_RUN = ("fetched_at", "run_id", "observed_from", "observed_to", "valid_from"
 OF_A_RUN_TOO = ("id", "backfill", "sent_at", "answered_at", "modified_at", "expires_at", "made_at")
 
 
-@pytest.fixture
-def houses(make_sandbox: Callable[..., Sandbox], tmp_path: Path) -> Iterator[list[House]]:
-    """One house on SQLite and one on DuckDB, each over a sandbox of its own, with HR's roster of its company."""
+@pytest.fixture(params=["duckdb", "by month"])
+def houses(
+    request: pytest.FixtureRequest,
+    make_sandbox: Callable[..., Sandbox],
+    any_url: Callable[[str], str],
+    tmp_path: Path,
+) -> Iterator[list[House]]:
+    """One house on SQLite and another one, each over a sandbox of its own, with HR's roster of its company."""
     roster, made = tmp_path / "roster.csv", []
+    duckdb = (f"duckdb:///{tmp_path}/warehouse.duckdb", {})
+    # The setting makes the months, as on a new database of somebody who turns it on at once.
+    other = (any_url("postgresql"), {"WAREHOUSE_PARTITIONS": "month"}) if request.param == "by month" else duckdb
     with dg.DagsterInstance.ephemeral() as first, dg.DagsterInstance.ephemeral() as second:
-        for name, instance in (("sqlite", first), ("duckdb", second)):
+        for (url, more), instance in (((any_url("sqlite"), {}), first), (other, second)):
             sandbox = make_sandbox()
             write_roster(roster, roster_rows(sandbox.world.cast, LAST_DAY))
-            url = f"{name}:///{tmp_path}/warehouse.{name}"
-            limits = {"EXEC_REQUESTS_PER_MINUTE": "9000", "EXEC_REQUESTS_PER_DAY": "90000"}
+            limits = {**more, "EXEC_REQUESTS_PER_MINUTE": "9000", "EXEC_REQUESTS_PER_DAY": "90000"}
             made.append(House(sandbox, url, instance, HR_ROSTER_URL=str(roster), **limits))
         yield made
         for house in made:
@@ -58,7 +65,7 @@ def assert_alike(houses: list[House]) -> None:
             }, name
 
 
-def test_duckdb_ends_with_the_tables_of_sqlite(houses: list[House]) -> None:
+def test_another_engine_ends_with_the_tables_of_sqlite(houses: list[House]) -> None:
     """Every listing, every mart and the scorecards; then a day again, with a bad row and a new status."""
     for house in houses:
         assert house.run(*DAILY_RAW, *WHOLE, "hr_roster", first=FIRST, last=LAST).success
@@ -78,7 +85,7 @@ def test_duckdb_ends_with_the_tables_of_sqlite(houses: list[House]) -> None:
     assert_alike(houses)
 
 
-def test_the_user_sync_runs_on_duckdb(houses: list[House]) -> None:
+def test_the_user_sync_runs_on_another_engine(houses: list[House]) -> None:
     """A plan with its limits, what is sent, and what is written down of it."""
     run = ("plan_id", "planned_at", "expires_at", "carried_out_at", "run_id")
     for house in houses:

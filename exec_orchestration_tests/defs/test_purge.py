@@ -20,6 +20,8 @@ from exec_orchestration.defs.partitions import DAILY
 from exec_orchestration.defs.resuming import missing, stopped_chains
 from exec_orchestration.errors import BadSetting
 from exec_orchestration.tables import METADATA
+from exec_orchestration.tables.declare import PARTITION
+from exec_orchestration.tables.purge import month_before
 from exec_orchestration_tests.conftest import Sandbox, fresh_database
 from exec_orchestration_tests.defs.conftest import House
 
@@ -219,6 +221,29 @@ def test_the_job_tells_what_went(kept: House) -> None:
     assert "user_sync_outcome" not in purge(kept, KEEP_OUTCOMES_DAYS="0")
 
 
+def test_days_of_facts_go_when_a_setting_says_so(kept: House) -> None:
+    """By whole months of the zone; the partitions stay materialized, and learner_lift says what it lacks."""
+    this_month = datetime.now(UTC).date().replace(day=1)
+    old = [this_month - timedelta(days=200), month_before(this_month, 3) - timedelta(days=1)]
+    new = [month_before(this_month, 3), this_month]
+    practice = METADATA.tables["exec_participant_analytics"]
+    filler = {"session_count": 1, "total_duration_seconds": 1, "fetched_at": datetime.now(UTC), "run_id": "r"}
+    rows = [{PARTITION: day, "scenario_id": "s", "user_id": "u", **filler} for day in (*old, *new)]
+    assert kept.run("exec_participant_analytics", first=FIRST, last=LAST).success
+    with kept.warehouse.writing("fill") as connection:
+        connection.execute(practice.delete())
+        connection.execute(practice.insert(), rows)
+    materialized = kept.materialized(practice.name)
+    told = purge(kept)
+    assert told["facts_are_kept_from"] == "ever"
+    assert practice.name not in told
+    told = purge(kept, KEEP_FACTS_MONTHS="3")
+    assert (told[practice.name], told["facts_are_kept_from"]) == (2, str(new[0]))
+    assert [row[PARTITION] for row in kept.rows(practice.name)] == new
+    assert kept.materialized(practice.name) == materialized
+    assert purge(kept, KEEP_FACTS_MONTHS="3")[practice.name] == 0
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -228,12 +253,14 @@ def test_the_job_tells_what_went(kept: House) -> None:
         ("KEEP_RUNS_DAYS", "6"),
         ("KEEP_RUNS_DAYS", "-1"),
         ("KEEP_RUNS_DAYS", "all"),
+        ("KEEP_FACTS_MONTHS", "2"),
+        ("KEEP_FACTS_MONTHS", "-1"),
     ],
 )
 def test_too_short_a_memory_is_refused(sqlite_house: House, name: str, text: str) -> None:
     """The rolling day of the budget, the plots and the sensors need some; nothing is deleted."""
     with sqlite_house.resources(**{name: text}) as resources, pytest.raises(BadSetting, match=name):
-        _ = resources["warehouse"].keep_days
+        _ = resources["warehouse"].keep_days, resources["warehouse"].kept_from
 
 
 @pytest.mark.parametrize(

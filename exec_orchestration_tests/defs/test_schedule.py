@@ -1,12 +1,13 @@
 """The nightly schedule and the job that it asks for."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
 import pytest
 
 from exec_orchestration.definitions import defs
+from exec_orchestration.defs.checks import missing_days
 from exec_orchestration.defs.schedules import daily_refresh_schedule
 from exec_orchestration.errors import BadSetting
 from exec_orchestration.marts.lift import learner_lift
@@ -98,6 +99,16 @@ def test_missing_days_inside_the_range_are_named(sqlite_house: House) -> None:
     assert not found.passed
     assert "2 of 4 days from 2026-01-19 to 2026-01-22" in found.description
     assert "2026-01-20, 2026-01-21" in found.description
+
+
+def test_forgotten_days_are_not_missing() -> None:
+    """They count neither as loaded nor as missing, and the check says that first scores may have gone with them."""
+    days = [date(2026, 1, 30), date(2026, 2, 1), date(2026, 2, 3)]
+    gap = missing_days(days, kept_from=date(2026, 2, 1))
+    assert (gap.metadata["days_covered"].value, gap.metadata["days_missing"].value) == (2, 1)
+    assert "Days before 2026-02-01 are forgotten (KEEP_FACTS_MONTHS)" in str(gap.description)
+    assert missing_days(days[:2], kept_from=date(2026, 2, 1)).passed
+    assert "forgotten" not in str(missing_days(days, kept_from=date(2026, 1, 30)).description)
 
 
 @pytest.mark.parametrize("name", ["scenario_lift", "rank_distribution", "assignment_completion", "skill_tiers"])

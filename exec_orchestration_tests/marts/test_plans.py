@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from exec_orchestration.marts import agreement, completion, lift, proficiency, ranks
 from exec_orchestration.tables import METADATA, marts
+from exec_orchestration.tables.exec_com import exec_participant_analytics
 from exec_orchestration.tables.warehouse import Warehouse
 
 DAYS = (date(2026, 1, 5), date(2026, 1, 6))
@@ -45,4 +46,4 @@ def test_a_daily_mart_reads_and_writes_its_window_only(warehouse: Warehouse, mar
 
 def test_a_scan_is_seen(warehouse: Warehouse) -> None:
     """What reads all days is told apart from what reads one."""
-    assert scanned(warehouse, lift.learner_lift()) == ["exec_participant_analytics"]
+    assert scanned(warehouse, sa.select(exec_participant_analytics)) == ["exec_participant_analytics"]

@@ -17,6 +17,7 @@ from exec_orchestration.tables.changes import Composed
 from exec_orchestration.tables.exec_com import exec_participant_analytics as practice
 from exec_orchestration.tables.ledger import changed_learners, data_versions
 from exec_orchestration.tables.marts import learner_lift
+from exec_orchestration.tables.purge import purge_days
 from exec_orchestration.tables.warehouse import Warehouse, Window
 
 FIRST, DAYS = date(2026, 1, 1), 5
@@ -163,6 +164,14 @@ def test_who_vanishes_from_every_day_has_no_row(known: Books) -> None:
     assert known.compose().learners == 1
     assert len(known.held()) == len(LEARNERS) - 1
     assert known.held() == known.whole()
+
+
+def test_days_that_are_forgotten_leave_no_first_score_behind(known: Books) -> None:
+    """A purge takes rows away without bringing any: who had them is computed anew, with everybody else."""
+    before = known.held()
+    assert purge_days(known.warehouse, before=FIRST + timedelta(1))[practice.name] == len(LEARNERS)
+    assert str(known.compose()) == "all"
+    assert known.held() == known.whole() != before
 
 
 @pytest.mark.parametrize("lost", [learner_lift, data_versions])

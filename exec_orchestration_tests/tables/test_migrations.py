@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 
 from exec_orchestration.errors import ExecOrchestrationError
 from exec_orchestration.tables import METADATA
-from exec_orchestration.tables.migrate import MIGRATIONS
+from exec_orchestration.tables.migrate import MIGRATIONS, is_compared
 from exec_orchestration.tables.warehouse import Warehouse
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +27,7 @@ def differences(url: str) -> list[Any]:
     """What Alembic would still have to change, comments aside."""
     engine = sa.create_engine(url)
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": is_compared})
         found = compare_metadata(context, METADATA)
     engine.dispose()
     return [

@@ -17,6 +17,12 @@ D1, D2, D3 = date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 3)
 NOW = datetime(2026, 2, 1, 6, 0, tzinfo=UTC)
 
 
+@pytest.fixture(params=["sqlite", "postgresql", "by month"])
+def warehouse_url(request: pytest.FixtureRequest, any_url: Callable[[str], str]) -> str:
+    """Everything here holds where daily tables lie by month, too."""
+    return any_url(request.param)
+
+
 @pytest.fixture
 def load(warehouse: Warehouse, row: Make) -> Callable[..., Replaced]:
     """Replaces a day's sessions by those of these ids."""

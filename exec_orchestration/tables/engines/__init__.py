@@ -7,6 +7,7 @@ delete and an insert in one transaction, and a median is a window function (`mar
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from datetime import date
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -33,6 +34,21 @@ class Offer(Protocol):
 
     def keep_other_writers_out(self, connection: Connection, table: sa.Table) -> None:
         """Let one transaction at a time replace rows of `table`; readers go on."""
+
+    def knows_months(self) -> bool:
+        """True where a table can natively be partitioned by month."""
+
+    def standing_by_month(self, connection: Connection) -> frozenset[str]:
+        """The names of the tables that are."""
+
+    def rearrange(self, connection: Connection, table: sa.Table, *, by_month: bool) -> None:
+        """Put a whole table into months, or make it whole again."""
+
+    def make_room(self, connection: Connection, table: sa.Table, first: date, last: date) -> None:
+        """Let a table take rows of these days; other writers are kept out already."""
+
+    def drop_months_before(self, connection: Connection, table: sa.Table, before: date) -> int:
+        """Drop every month that ends before the one of `before`, without a look at its rows; how many."""
 
     def alone_until_commit(self, connection: Connection, purpose: str) -> None:
         """Keep others out of this purpose until the transaction ends."""

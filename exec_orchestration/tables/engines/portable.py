@@ -16,6 +16,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
+from exec_orchestration.tables.engines import layout
 from exec_orchestration.tables.engines.patience import Patience
 from exec_orchestration.tables.rows import Row
 
@@ -23,6 +24,13 @@ log = logging.getLogger(__name__)
 
 _turns: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
 _purposes: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
+
+# No table lies by month here.
+knows_months = layout.knows_months
+standing_by_month = layout.standing_by_month
+rearrange = layout.rearrange
+make_room = layout.make_room
+drop_months_before = layout.drop_months_before
 
 
 def options(_url: URL, _patience: Patience) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from exec_orchestration.tables.declare import UtcInstant
-from exec_orchestration.tables.engines import portable
+from exec_orchestration.tables.engines import months, portable
 from exec_orchestration.tables.engines.patience import Patience
 from exec_orchestration.tables.engines.storing import json_of, storing
 from exec_orchestration.tables.rows import Row
@@ -17,6 +17,13 @@ from exec_orchestration.tables.rows import Row
 CONNECT_TIMEOUT_SECONDS = 10
 # Of one process. A run takes one for its stage, one for its lock and one for each of its EXEC_CONCURRENCY requests.
 KEPT_CONNECTIONS, MOST_CONNECTIONS = 5, 10
+
+# Native partitions have a module of their own.
+knows_months = months.knows_months
+standing_by_month = months.standing_by_month
+rearrange = months.rearrange
+make_room = months.make_room
+drop_months_before = months.drop_months_before
 
 
 def options(url: URL, patience: Patience) -> dict[str, Any]:
@@ -51,7 +58,8 @@ def turn(_engine: Engine) -> AbstractContextManager[None]:
 def keep_other_writers_out(connection: Connection, table: sa.Table) -> None:
     """Without it, two loads of one window would each insert what the other's DELETE has not seen."""
     name = connection.dialect.identifier_preparer.format_table(table)
-    connection.execute(sa.text(f"LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE"))
+    # Of a table that lies by month it is enough to lock the whole: nobody else writes to a month by its name.
+    connection.execute(sa.text(f"LOCK TABLE ONLY {name} IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def alone_until_commit(connection: Connection, purpose: str) -> None:

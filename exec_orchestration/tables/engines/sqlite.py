@@ -14,12 +14,20 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from exec_orchestration.tables.declare import UtcInstant
+from exec_orchestration.tables.engines import layout
 from exec_orchestration.tables.engines.patience import Patience
 from exec_orchestration.tables.engines.storing import json_of, storing
 from exec_orchestration.tables.rows import Row
 
 BUSY_TIMEOUT_MILLISECONDS = 60_000
 IN_MEMORY = (None, "", ":memory:")
+
+# No table lies by month here.
+knows_months = layout.knows_months
+standing_by_month = layout.standing_by_month
+rearrange = layout.rearrange
+make_room = layout.make_room
+drop_months_before = layout.drop_months_before
 
 
 def options(url: URL, _patience: Patience) -> dict[str, Any]:
