@@ -22,7 +22,7 @@ def exponent(points: Points) -> float:
         raise ValueError("an exponent needs two sizes at least")
     x_mean, y_mean = (sum(values) / len(chosen) for values in zip(*chosen, strict=True))
     spread = sum((x - x_mean) ** 2 for x, _ in chosen)
-    return sum((x - x_mean) * (y - y_mean) for x, y in chosen) / spread
+    return float(sum((x - x_mean) * (y - y_mean) for x, y in chosen) / spread)
 
 
 def growing(title: str, points: Points) -> list[Figure]:
