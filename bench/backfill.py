@@ -1,5 +1,7 @@
 """A year of days of eight daily assets, asked of the daemon as somebody does in the UI: one backfill an asset.
 
+The six that are loaded are asked for at once, their two marts when those have ended: a mart that is computed while its
+rows are replaced does not agree with them, and its check says so.
 Sandbox, code server, daemon and webserver are processes of their own on an instance in SQLite, configured as the
 project's. It is whole when every partition is materialized, every backfill has succeeded, and no process and no run
 has met a locked database.
@@ -31,10 +33,12 @@ from exec_orchestration_tests.test_dagster import (
     started,
 )
 
-ASSETS = (
+RAW = (
     *("exec_participant_analytics", "exec_sessions", "exec_assignments", "exec_skill_proficiency"),
-    *("sparkwise_completions", "sparkwise_clusters", "scenario_lift", "rank_distribution"),
+    *("sparkwise_completions", "sparkwise_clusters"),
 )
+MARTS = ("scenario_lift", "rank_distribution")
+ASSETS = (*RAW, *MARTS)
 START, DAYS = date(2025, 1, 1), 365
 START_SECONDS, LONGEST_SECONDS = 120, 1_200
 LOCKED = "database is locked"
@@ -90,7 +94,7 @@ def awaited(ui: Ui, launched: list[str]) -> list[dict[str, Any]]:
 
 
 def year_of_days() -> list[Figure]:
-    """All backfills at once, from the first launch to the end of the last."""
+    """All backfills, from the first launch to the end of the last."""
     days = [str(START + timedelta(days=number)) for number in range(DAYS)]
     sandbox = serving("exec_orchestration.sandbox.app", "--port", 0, "--start", days[0], "--until", days[-1])
     with ExitStack() as stack, instance_settings() as of_instance, sandbox as urls:
@@ -99,8 +103,9 @@ def year_of_days() -> list[Figure]:
         with ExitStack() as processes:
             ui = start(processes, folder, settings)
             began = time.perf_counter()
-            launched = [launch(ui, asset, days) for asset in ASSETS]
-            backfills = awaited(ui, launched)
+            backfills = [
+                each for assets in (RAW, MARTS) for each in awaited(ui, [launch(ui, asset, days) for asset in assets])
+            ]
             seconds = time.perf_counter() - began
             whole = sum(materialized(ui, asset) for asset in ASSETS)
         locked = complaints(folder, Path(settings["DAGSTER_HOME"]))
@@ -111,13 +116,14 @@ def figures(backfills: list[dict[str, Any]], seconds: float, whole: int, locked:
     """What it took, and whether it is whole."""
     partitions = len(ASSETS) * DAYS
     succeeded = sum(each["status"] == "COMPLETED_SUCCESS" for each in backfills)
-    runs = sum(len(each["runs"]) for each in backfills)
+    runs = [run["status"] for each in backfills for run in each["runs"]]
     name = f"backfill, {DAYS} days x {len(ASSETS)} assets:"
     return [
         Figure(f"{name} backfills that succeeded", succeeded, at_least=len(ASSETS)),
         Figure(f"{name} partitions materialized", whole, at_least=partitions, at_most=partitions),
         Figure(f"{name} '{LOCKED}' in any log", locked, at_most=0),
-        Figure(f"{name} runs", runs),
+        Figure(f"{name} runs", len(runs)),
+        Figure(f"{name} runs that did not succeed", sum(each != "SUCCESS" for each in runs), at_most=0),
         Figure(f"{name} wall", seconds, "s"),
         Figure(f"{name} wall a partition", 1_000 * seconds / partitions, "ms"),
     ]
