@@ -3,6 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# What the benchmark compares with has dependencies of its own.
+DLT := .venv-dlt
 
 .PHONY: setup demo dev test test-days test-year test-ui test-distributed lint bench docs lock migrate clean
 
@@ -42,8 +44,13 @@ lint: setup  ## style, types, the house's law, and docs/tables.md
 	$(BIN)/lint-imports
 	$(BIN)/python -m exec_orchestration.tables.document --check docs/tables.md
 
-bench: setup  ## rows per second, memory and latency, as ratios in one run
+bench: setup $(DLT)/.ready  ## rows per second, memory, growth and latency, as ratios in one run; 15 minutes
 	$(BIN)/python -m bench
+
+$(DLT)/.ready: bench/dlt-requirements.txt
+	$(PYTHON) -m venv $(DLT)
+	$(DLT)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	touch $@
 
 docs: setup  ## write docs/tables.md anew from the declarations
 	$(BIN)/python -m exec_orchestration.tables.document docs/tables.md
@@ -52,11 +59,13 @@ migrate: setup  ## bring the schema of WAREHOUSE_URL to the newest revision, and
 	$(BIN)/alembic -x url="$${WAREHOUSE_URL:-sqlite:///data/warehouse.db}" -x partitions="$${WAREHOUSE_PARTITIONS:-unchanged}" \
 	    upgrade head
 
-lock: setup  ## write requirements.lock anew, and the image's own without what only tests need
+lock: setup  ## write requirements.lock anew, the image's own without what only tests need, and the benchmark's dlt
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --extra distributed --group dev \
 	    --output-file requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --extra distributed --extra kubernetes \
 	    --constraints requirements.lock --output-file deploy/requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+	    --output-file bench/dlt-requirements.txt bench/dlt-requirements.in
 
-clean:  ## remove .venv, the demo's data, the instance and the screenshots
-	rm -rf $(VENV) data .dagster_home ui-screenshots
+clean:  ## remove .venv, dlt's, the demo's data, the instance and the screenshots
+	rm -rf $(VENV) $(DLT) data .dagster_home ui-screenshots

@@ -1,31 +1,67 @@
-"""`python -m bench` prints every figure; `--profile` shows where one load spends its time instead."""
+"""`python -m bench` prints every figure, `--only PART` those of one part; `--profile` tells where a load takes long."""
 
 import argparse
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from bench import ingest, overhead, requests_spent, user_sync
+from bench import backfill, beside_dlt, history, ingest, overhead, requests_spent, user_sync
 from bench.figures import Figure, machine, table
 from bench.processes import CHILD_TIMEOUT_SECONDS, ROOT, postgresql_warehouses, serving, sqlite_warehouses
 
 
-def figures() -> Iterator[list[Figure]]:
-    """Every measurement, one after the other: two at once would measure each other."""
+def of_ingest() -> Iterator[list[Figure]]:
+    """Loads from a server of pages, on both databases."""
     with serving("bench.pages", "--rows", ingest.ROWS) as server:
         base = server["BASE"]
-        with sqlite_warehouses() as sqlite:
-            yield ingest.throughput(base, sqlite, "SQLite")
-            yield ingest.memory(base, sqlite, "SQLite")
-            yield ingest.latency(base, sqlite)
-        with postgresql_warehouses() as postgresql:
-            yield ingest.throughput(base, postgresql, "PostgreSQL")
-            yield ingest.memory(base, postgresql, "PostgreSQL")
-        yield overhead.range_of_days(base)
+        for database, warehouses in DATABASES.items():
+            with warehouses() as fresh:
+                yield ingest.throughput(base, fresh, database)
+                yield ingest.limits(base, fresh, database)
+                yield ingest.memory(base, fresh, database)
+                if database == "SQLite":
+                    yield ingest.latency(base, fresh)
+                    yield ingest.in_flight(base, fresh)
+
+
+def of_dlt() -> Iterator[list[Figure]]:
+    """The same loads beside dlt's."""
+    with serving("bench.pages", "--rows", ingest.ROWS) as server:
+        for database, warehouses in DATABASES.items():
+            with warehouses() as fresh:
+                yield beside_dlt.beside_dlt(server["BASE"], fresh, database)
+
+
+def of_dagster() -> Iterator[list[Figure]]:
+    """What Dagster costs around the fetching."""
+    with serving("bench.pages", "--rows", 0) as server:
+        yield overhead.range_of_days(server["BASE"])
     yield overhead.daily_refresh()
-    yield user_sync.large_company()
-    yield requests_spent.shapes()
+
+
+def of_history() -> Iterator[list[Figure]]:
+    """Ten million rows in PostgreSQL."""
+    with postgresql_warehouses() as fresh:
+        yield history.three_years(fresh)
+
+
+def figures(parts: Iterable[str]) -> Iterator[list[Figure]]:
+    """The measurements of some parts, one after the other: two at once would measure each other."""
+    for part in parts:
+        yield from PARTS[part]()
+
+
+DATABASES = {"SQLite": sqlite_warehouses, "PostgreSQL": postgresql_warehouses}
+PARTS: dict[str, Callable[[], Iterable[list[Figure]]]] = {
+    "ingest": of_ingest,
+    "dlt": of_dlt,
+    "overhead": of_dagster,
+    "backfill": lambda: [backfill.year_of_days()],
+    "history": of_history,
+    "user_sync": lambda: [user_sync.large_company()],
+    "requests": lambda: [requests_spent.shapes()],
+}
 
 
 def profile(database: str) -> None:
@@ -40,6 +76,7 @@ def profile(database: str) -> None:
 def main() -> None:
     """Measure and print. A missed target is told in the table, not by the exit status."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--only", action="append", choices=PARTS, metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--profile", action="store_true", help="profile one load of 200,000 rows instead")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite", help="for --profile")
     options = parser.parse_args()
@@ -50,7 +87,7 @@ def main() -> None:
         profile(options.database)
         return
     measured: list[Figure] = []
-    for group in figures():
+    for group in figures(options.only or PARTS):
         measured += group
         print(".", end="", file=sys.stderr, flush=True)
     print("", file=sys.stderr)

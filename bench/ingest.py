@@ -1,4 +1,4 @@
-"""Rows per second against the bare loop, memory against the number of rows, time against the latency of a page."""
+"""Rows per second against the bare loop and the machine, memory against rows, time against the latency of a page."""
 
 from statistics import median
 
@@ -8,12 +8,16 @@ from bench.processes import FreshWarehouse, measured
 ROWS, FEWER_ROWS = 200_000, 20_000
 CONCURRENCY = 4
 ROUNDS = 2
-SLOW_PAGES_ROWS, SLOW_PAGE_MILLISECONDS = 10_000, 50
+# Enough pages that the step's own half a second is not what is measured.
+SLOW_ROWS, SLOW_PAGE_MILLISECONDS, PAGE_ROWS = 40_000, 50, 100
 
 RATIO_TARGET = 0.6
 ROWS_PER_SECOND_TARGET, BARE_ROWS_PER_SECOND = 20_000, 35_000
 MEMORY_TARGET = 1.3
 CONCURRENCY_TARGET = 3.5
+
+IN_FLIGHT = 8
+WHOLE_LOAD_TARGET = 1.5
 
 
 def throughput(base: str, warehouse: FreshWarehouse, database: str) -> list[Figure]:
@@ -52,14 +56,38 @@ def memory(base: str, warehouse: FreshWarehouse, database: str) -> list[Figure]:
 
 def latency(base: str, warehouse: FreshWarehouse) -> list[Figure]:
     """How much faster several requests at once are where each page takes its time."""
-    url = f"{base}/rows/{SLOW_PAGES_ROWS}/delay/{SLOW_PAGE_MILLISECONDS}"
+    url = f"{base}/rows/{SLOW_ROWS}/delay/{SLOW_PAGE_MILLISECONDS}"
     one, four = (
         measured("bench.asset_load", url, warehouse(), "--concurrency", concurrency)["load_seconds"]
         for concurrency in (1, CONCURRENCY)
     )
-    name = f"latency, {SLOW_PAGE_MILLISECONDS} ms a page, 100 pages:"
+    name = f"latency, {SLOW_PAGE_MILLISECONDS} ms a page, {SLOW_ROWS // PAGE_ROWS} pages:"
     return [
         Figure(f"{name} one at a time", one, "s"),
         Figure(f"{name} EXEC_CONCURRENCY={CONCURRENCY}", four, "s"),
         Figure(f"{name} times faster", one / four, at_least=CONCURRENCY_TARGET),
     ]
+
+
+def in_flight(base: str, warehouse: FreshWarehouse) -> list[Figure]:
+    """The whole load of slow pages beside what waiting for them alone would take."""
+    pages = SLOW_ROWS // PAGE_ROWS
+    url = f"{base}/rows/{SLOW_ROWS}/delay/{SLOW_PAGE_MILLISECONDS}"
+    seconds = median(
+        measured("bench.asset_load", url, warehouse(), "--concurrency", IN_FLIGHT)["load_seconds"]
+        for _ in range(ROUNDS)
+    )
+    waiting = pages / IN_FLIGHT * SLOW_PAGE_MILLISECONDS / 1_000
+    name = f"latency, {SLOW_PAGE_MILLISECONDS} ms a page, {pages} pages, {IN_FLIGHT} in flight:"
+    return [
+        Figure(f"{name} whole load", seconds, "s"),
+        Figure(f"{name} whole load / (pages / {IN_FLIGHT} x latency)", seconds / waiting, at_most=WHOLE_LOAD_TARGET),
+    ]
+
+
+def limits(base: str, warehouse: FreshWarehouse, database: str) -> list[Figure]:
+    """What the machine can do at most: fetching without a database, and writing without fetching."""
+    fetch = measured("bench.limits", "fetch", f"{base}/rows/{ROWS}/delay/0", "--concurrency", CONCURRENCY)
+    write = measured("bench.limits", "write", warehouse(), "--rows", ROWS)
+    told = {"fetched and decoded, no database": fetch, f"ready rows into {database}'s table, no HTTP": write}
+    return [Figure(f"limit, {name}", each["rows"] / each["seconds"], "rows/s") for name, each in told.items()]

@@ -15,6 +15,7 @@ import dagster as dg
 import sqlalchemy as sa
 
 from exec_orchestration.defs import table_checks
+from exec_orchestration.defs.event_files import hold_open
 from exec_orchestration.defs.runbook import RUNBOOK
 from exec_orchestration.defs.table_checks import Verdict, severity_of
 from exec_orchestration.errors import ChecksFailed, ListingMoved, TooManyRejectedRows
@@ -46,6 +47,7 @@ class Judge:
         self._table = table
         self._tables = tables
         self._asked = _asked(context, self.key)
+        hold_open(self, context.instance, context.run.run_id)
         self._judged: set[date | None] = set()
         self._failed: list[str] = []
         self._told_error: Exception | None = None

@@ -1,6 +1,8 @@
 """What stands in deploy/ fits itself, the settings and Dagster; it holds no secret and opens nothing to the network."""
 
+import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -27,6 +29,7 @@ DAGSTERS = {
 }
 SECRETS = {"POSTGRES_PASSWORD", "DAGSTER_POSTGRES_PASSWORD", "WAREHOUSE_PASSWORD", "REDIS_PASSWORD"}
 OURS = ("webserver", "daemon", "code", "worker", "migrate")
+CHARTS = "https://dagster-io.github.io/helm"
 
 
 def parsed(name: str) -> Any:
@@ -241,3 +244,48 @@ def test_what_is_run_can_be_run() -> None:
     for script in (DEPLOY / "postgres" / "databases.sh", PROJECT / ".ci" / "redis"):
         assert script.stat().st_mode & stat.S_IXUSR
         subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+def answer(*command: str, folder: Path = DEPLOY) -> subprocess.CompletedProcess[str]:
+    """What a tool says, with nothing of this environment but its paths."""
+    environment = bare_environment(HOME=os.environ.get("HOME", "/"))
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_compose_takes_the_file(tmp_path: Path) -> None:
+    """As the README's first step checks it: nothing to say with the secrets, and the name of one that is missing."""
+    if not shutil.which("docker") or answer("docker", "compose", "version").returncode:
+        pytest.skip("docker has no compose plugin here")
+    deploy = tmp_path / "deploy"
+    shutil.copytree(DEPLOY, deploy)
+    shutil.copy(PROJECT / ".env.example", deploy / "settings.env")
+    (deploy / ".env").write_text("".join(f"{name}=secret\n" for name in SECRETS))
+    done = answer("docker", "compose", "config", "--quiet", folder=deploy)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    (deploy / ".env").write_text("".join(f"{name}=secret\n" for name in SECRETS - {"REDIS_PASSWORD"}))
+    done = answer("docker", "compose", "config", "--quiet", folder=deploy)
+    assert done.returncode != 0
+    assert "REDIS_PASSWORD" in done.stderr
+
+
+def test_the_chart_takes_the_values(tmp_path: Path) -> None:
+    """Dagster's chart renders with them and judges them by its schema, as the README's steps for Kubernetes do."""
+    if not shutil.which("helm"):
+        pytest.skip("helm is not installed here")
+    version = VALUES["dagsterWebserver"]["image"]["tag"]
+    pulled = answer("helm", "pull", "dagster", "--repo", CHARTS, "--version", version, folder=tmp_path)
+    if pulled.returncode:
+        pytest.skip(f"the chart cannot be had from here: {pulled.stderr[-200:]}")
+    values = str(DEPLOY / "helm" / "values.yaml")
+    done = answer("helm", "template", "dagster", f"dagster-{version}.tgz", "--values", values, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rendered = [part for part in yaml.safe_load_all(done.stdout) if part]
+    assert not [part for part in rendered if part["kind"] == "Ingress"]
+    (instance,) = [part for part in rendered if part["metadata"]["name"] == "dagster-instance"]
+    text = instance["data"]["dagster.yaml"]
+    assert [len(re.findall(rf"^{key}:", text, re.M)) for key in ("run_launcher", "run_retries", "concurrency")] == [
+        1
+    ] * 3
+    assert "K8sRunLauncher" in text
