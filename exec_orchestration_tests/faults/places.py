@@ -106,6 +106,15 @@ def read(url: str, query: sa.Select[Any]) -> list[Any]:
         engine.dispose()
 
 
+def names_in(url: str) -> set[str]:
+    """The tables of a database."""
+    engine = sa.create_engine(url)
+    try:
+        return set(sa.inspect(engine).get_table_names())
+    finally:
+        engine.dispose()
+
+
 def home_in(folder: Path, *, like: Path | None = None) -> Path:
     """A folder with a Dagster instance on SQLite, as dagster.yaml says; new, or a copy of another one."""
     if like is not None:

