@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # What the benchmark compares with has dependencies of its own.
 DLT := .venv-dlt
 
-.PHONY: setup demo dev test test-days test-year test-ui test-distributed lint bench docs lock migrate clean
+.PHONY: setup demo dev test test-days test-year test-ui test-distributed test-faults lint bench docs lock migrate clean
 
 setup: $(VENV)/.ready  ## make .venv with the locked versions
 
@@ -36,6 +36,9 @@ test-ui: setup  ## the UI of `make dev` in Chromium, with screenshots; 4 minutes
 
 test-distributed: setup  ## PostgreSQL, Redis, two workers, one of them killed; 3 minutes; installs Redis where there is none
 	REDIS_SERVER="$$(.ci/redis)" && REDIS_SERVER="$$REDIS_SERVER" $(BIN)/python -m pytest -m distributed -s exec_orchestration_tests/distributed
+
+test-faults: setup  ## kills and faults, each followed by a rerun; prints fault x outcome; FAULTS_FROM=1000 for other seeds
+	$(BIN)/python -m pytest -m faults -n 2 --dist loadgroup exec_orchestration_tests/faults
 
 lint: setup  ## style, types, the house's law, and docs/tables.md
 	$(BIN)/ruff check .

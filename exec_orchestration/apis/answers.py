@@ -123,6 +123,15 @@ def error_for(answer: Answer, vendor: Vendor) -> VendorError:
     )
 
 
+def too_long(answer: Answer, vendor: Vendor) -> BadAnswer:
+    """The error for an answer that is longer than anybody should hold in memory."""
+    return BadAnswer(
+        f"{vendor.name}: {answer.what} answered {answer.status} with more than {vendor.max_answer_mb} MB "
+        f"(MAX_RESPONSE_MB) {answer.where}; the rest was not read and nothing was replaced. Ask for fewer days at a "
+        "time, or raise MAX_RESPONSE_MB where there is memory for ten times as much."
+    )
+
+
 def unreachable(answer: Answer, vendor: Vendor, *, tries: int) -> Unreachable:
     """The error after the last try."""
     return Unreachable(

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from exec_orchestration.apis.answers import Answer, as_it_is, error_for, retry_after_seconds, unreachable
+from exec_orchestration.apis.answers import Answer, as_it_is, error_for, retry_after_seconds, too_long, unreachable
 from exec_orchestration.apis.budget import Ledger
 from exec_orchestration.apis.memory_ledger import MemoryLedger
 from exec_orchestration.apis.pacing import LONGEST_RESUME_SECONDS, LONGEST_WAIT_SECONDS, Pacer, Traffic, go_on
@@ -33,7 +33,7 @@ TRIES = 6
 FIRST_DELAY_SECONDS = 0.5
 FIRST_DELAY_AFTER_429_SECONDS = 2.0
 UNTOLD_WAIT_SECONDS = 3_600.0
-TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+SILENCE_SECONDS, CONNECT_SECONDS = 60.0, 10.0
 
 
 class JsonClient:
@@ -54,7 +54,11 @@ class JsonClient:
         host = httpx.URL(vendor.base_url).host
         self._http = httpx.Client(
             headers={vendor.key_header: vendor.key_prefix + vendor.key, "Accept": "application/json"},
-            timeout=TIMEOUT,
+            timeout=httpx.Timeout(
+                min(SILENCE_SECONDS, vendor.max_answer_seconds),
+                connect=min(CONNECT_SECONDS, vendor.max_answer_seconds),
+            ),
+            follow_redirects=False,
             transport=transport,
             trust_env=not is_loopback(host),
         )
@@ -106,12 +110,20 @@ class JsonClient:
         """One try: an answer with a status, or one without that names the connection error."""
         with self.pacer.turn(described(request)) as turned:
             try:
-                response = self._http.send(request)
+                response = self._http.send(request, stream=True)
+                content = whole(response, max_seconds=self.vendor.max_answer_seconds, max_bytes=self._most_bytes)
             except (httpx.TransportError, httpx.DecodingError) as error:
                 log.info("%s %s: %s", request.method, request.url.path, type(error).__name__)
                 return lost(request, error, key=self.vendor.key)
             turned.status = response.status_code
-        return received(request, response, key=self.vendor.key)
+        answer = received(request, response, content or b"", key=self.vendor.key)
+        if content is None:
+            raise too_long(answer, self.vendor)
+        return answer
+
+    @property
+    def _most_bytes(self) -> int:
+        return self.vendor.max_answer_mb * 1_000_000
 
     def _decoded(self, answer: Answer) -> Any:
         if not answer.is_success:
@@ -158,15 +170,34 @@ class JsonClient:
         )
 
 
-def received(request: httpx.Request, response: httpx.Response, *, key: str) -> Answer:
-    """The answer that a response holds; the vendor's request id goes before ours."""
+def whole(response: httpx.Response, *, max_seconds: float, max_bytes: int) -> bytes | None:
+    """The body, unpacked and to its end; None where it is longer than `max_bytes`, however small it was packed.
+
+    Raises ReadTimeout where it trickles on for longer than `max_seconds`: no single pause need be long for that.
+    """
+    chunks, size, began = list[bytes](), 0, time.monotonic()
+    try:
+        for chunk in response.iter_bytes():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > max_bytes:
+                return None
+            if time.monotonic() - began > max_seconds:
+                raise httpx.ReadTimeout(f"the answer had no end after {max_seconds:g} s (MAX_RESPONSE_SECONDS)")
+    finally:
+        response.close()
+    return b"".join(chunks)
+
+
+def received(request: httpx.Request, response: httpx.Response, content: bytes, *, key: str) -> Answer:
+    """The answer that a response with this content holds; the vendor's request id goes before ours."""
     headers = response.headers
     return Answer(
         what=described(request),
         request_id=headers.get("x-request-id") or headers.get("request-id") or request.headers["X-Request-Id"],
         key=key,
         status=response.status_code,
-        content=response.content,
+        content=content,
         content_type=headers.get("content-type", "").partition(";")[0],
         location=headers.get("location", ""),
         retry_after_header=headers.get("retry-after"),

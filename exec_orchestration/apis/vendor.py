@@ -12,7 +12,8 @@ class Vendor:
     """Who is on the other side: a name for messages, a base URL, a key and the header that carries it.
 
     `retry_after_unit_seconds` is what one unit of the vendor's `retry_after` means; `key_setting` and `url_setting`
-    name the settings to look at when the vendor refuses.
+    name the settings to look at when the vendor refuses. No answer may be longer than `max_answer_mb`, unpacked,
+    or take longer than `max_answer_seconds`.
     """
 
     name: str
@@ -24,6 +25,8 @@ class Vendor:
     url_setting: str
     quota: Quota = NO_LIMIT
     retry_after_unit_seconds: float = 1.0
+    max_answer_mb: int = 200
+    max_answer_seconds: int = 300
 
 
 def is_loopback(host: str) -> bool:

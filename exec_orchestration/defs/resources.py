@@ -64,6 +64,8 @@ class ExecResource:
             url_setting="EXEC_API_URL",
             quota=self.quota,
             retry_after_unit_seconds=settings.EXEC_RETRY_AFTER_UNIT.read(read),
+            max_answer_mb=settings.MAX_RESPONSE_MB.read(read),
+            max_answer_seconds=settings.MAX_RESPONSE_SECONDS.read(read),
         )
         client = JsonClient(
             vendor,
@@ -160,6 +162,8 @@ class SparkwiseResource:
             key_setting="SPARKWISE_API_KEY",
             url_setting="SPARKWISE_API_URL",
             quota=self.quota,
+            max_answer_mb=settings.MAX_RESPONSE_MB.read(read),
+            max_answer_seconds=settings.MAX_RESPONSE_SECONDS.read(read),
         )
         operations = Operations(
             clusters=settings.SPARKWISE_CLUSTERS_REQUEST.read(read),

@@ -161,6 +161,12 @@ SPARKWISE_DEACTIVATE_BY = Setting(
 WAREHOUSE_URL = Setting(
     "WAREHOUSE_URL", "sqlite:///data/warehouse.db", "any SQLAlchemy URL", "the warehouse", str, secret=True
 )
+MAX_RESPONSE_MB = Setting(
+    "MAX_RESPONSE_MB", "200", "a whole number from 1 up", "the longest answer of a vendor, in MB", valid.whole_number(1)
+)
+MAX_RESPONSE_SECONDS = Setting(
+    "MAX_RESPONSE_SECONDS", "300", "a whole number from 1 up", "how long one answer may take", valid.whole_number(1)
+)
 MAX_REJECTED_ROWS = Setting(
     "MAX_REJECTED_ROWS",
     "0",

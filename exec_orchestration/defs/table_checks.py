@@ -53,6 +53,8 @@ MEANING: Mapping[str, str] = {
 ONLY_WARNS = {NOTHING_IS_UNKNOWN, ROW_COUNT_IS_USUAL, HASHES_ARE_UNCHANGED, REFERENCES_ARE_KNOWN, INPUTS_ARE_LOADED}
 
 FEWEST_WEEKS, FEWEST_ROWS, TIMES = 3, 10, 3
+# What is listed as a whole has no weekdays: half of it gone, or twice as much, is unusual.
+TIMES_AS_A_WHOLE = 2
 # Sums of seconds are floating-point numbers; everything else is counted.
 SAME = 1e-3
 # Tables of states: what a state is of, and when it begins and ends.
@@ -171,7 +173,7 @@ def usual_on_weekday(rows: int, before: Sequence[int], *, weekday: str) -> Verdi
 
 def usual_after(rows: int, before: int) -> Verdict:
     """A table's rows beside those that it held until now."""
-    passed = before < FEWEST_ROWS or before / TIMES <= rows <= before * TIMES
+    passed = before < FEWEST_ROWS or before / TIMES_AS_A_WHOLE <= rows <= before * TIMES_AS_A_WHOLE
     told = f"{rows} rows; the load before had {before}."
     return Verdict(ROW_COUNT_IS_USUAL, passed, told, {"rows": rows, "usual": float(before)})
 

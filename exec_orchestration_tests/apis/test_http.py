@@ -1,9 +1,11 @@
 """The wire: which answers are tried again, how long it waits, what each failure becomes, and where the key never is."""
 
+import gzip
 import logging
 import threading
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -509,3 +511,40 @@ def test_nobody_listening_is_unreachable(key: str) -> None:
         client.get("/skills", {})
     client.close()
     assert isinstance(caught.value, ExecOrchestrationError)
+
+
+@pytest.mark.parametrize(("size", "is_read"), [(1_000_000, True), (1_000_001, False)])
+def test_an_answer_may_be_as_long_as_the_setting_says(
+    script: Any, client_of: ClientOf, size: int, is_read: bool
+) -> None:
+    """One byte more ends in an error that names the setting; it is not tried again."""
+    vendor = script(httpx.Response(200, content=b'"' + b"x" * (size - 2) + b'"'))
+    client = client_of(vendor, max_answer_mb=1)
+    if is_read:
+        assert len(client.get("/skills", {})) == size - 2
+    else:
+        assert "more than 1 MB (MAX_RESPONSE_MB)" in str(failure(client, BadAnswer))
+    assert len(vendor.requests) == 1
+
+
+def test_a_packed_answer_counts_as_long_as_it_is_unpacked(client_of: ClientOf) -> None:
+    """A gzip bomb of 20 kB is not unpacked to its end."""
+    packed = gzip.compress(b" " * 20_000_000)
+    client = client_of(
+        lambda _: httpx.Response(200, content=iter([packed]), headers={"content-encoding": "gzip"}), max_answer_mb=1
+    )
+    assert "MAX_RESPONSE_MB" in str(failure(client, BadAnswer))
+
+
+def test_an_answer_that_trickles_on_is_given_up(client_of: ClientOf) -> None:
+    """Each pause is short, and all of them together are too long: tried again, like a connection that broke."""
+
+    def drops() -> Iterator[bytes]:
+        while True:
+            time.sleep(0.3)
+            yield b" "
+
+    client = client_of(lambda _: httpx.Response(200, content=drops()), max_answer_seconds=1)
+    error = failure(client, Unreachable)
+    assert "had no end after 1 s (MAX_RESPONSE_SECONDS)" in str(error)
+    assert f"tried {TRIES} times" in str(error)
