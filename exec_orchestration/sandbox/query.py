@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 
 from exec_orchestration.sandbox.answers import Refused
 
+LONGEST_NUMBER = 4_000  # digits; Python reads no more than 4,300
+
 
 @dataclass(frozen=True)
 class Query:
@@ -51,13 +53,14 @@ class Query:
             return None
         try:
             found = datetime.fromisoformat(text)
-        except ValueError as error:
+            return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        except (ValueError, OverflowError) as error:
             raise Refused(400, f"{name} is not an ISO 8601 date-time: {text!r}") from error
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
     def number(self, name: str, *, default: int, low: int, high: int | None, code: str | None = None) -> int:
         text = self.params.get(name, str(default))
-        found = int(text) if text.isascii() and text.isdecimal() else low - 1
+        is_number = text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER
+        found = int(text) if is_number else low - 1
         if found < low or (high is not None and found > high):
             limits = f"at least {low}" if high is None else f"from {low} to {high}"
             raise Refused(400, f"{name} is {limits}, not {text!r}", code=code)
