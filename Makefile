@@ -35,12 +35,14 @@ test-ui: setup  ## the UI of `make dev` in Chromium, with screenshots; 4 minutes
 test-distributed: setup  ## PostgreSQL, Redis, two workers, one of them killed; 3 minutes; installs Redis where there is none
 	REDIS_SERVER="$$(.ci/redis)" && REDIS_SERVER="$$REDIS_SERVER" $(BIN)/python -m pytest -m distributed -s exec_orchestration_tests/distributed
 
-lint: setup  ## style, types, the house's law, and docs/tables.md
+lint: setup  ## style, types, the house's law, docs/tables.md, and what is unsafe
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m exec_orchestration.tables.document --check docs/tables.md
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive exec_orchestration
+	.ci/audit
 
 bench: setup  ## rows per second, memory and latency, as ratios in one run
 	$(BIN)/python -m bench
