@@ -6,6 +6,7 @@ Nobody sleeps here: who would have to wait gives up, and the clock is moved by t
 
 import tempfile
 from bisect import bisect_right, insort
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +115,7 @@ class Ledgers(RuleBasedStateMachine):
     def send(self, number: int, count: int) -> None:
         """As many as may be sent now."""
         process = self.processes[number]
+        expired = {row.id: row.requests for row in self._aside() if row.expires_at.timestamp() <= self.now}
         for _ in range(count):
             turned = process.pacer.turn("GET /skills")
             try:
@@ -122,6 +124,12 @@ class Ledgers(RuleBasedStateMachine):
                 return
             assert self.now >= self.held_until - ROUNDING, "sent while the vendor had asked to wait"
             self.requests.append(Request(process, process.lane, self.now, turned))
+            left = {row.id: row.requests for row in self._aside()}
+            assert expired.items() <= left.items(), "drawn on what had expired, and may be somebody else's by now"
+
+    def _aside(self) -> Sequence[Any]:
+        """The rows of what is set aside, or was."""
+        return self.processes[0].warehouse.read(sa.select(api_reservations))
 
     @rule(number=st.integers(0, PROCESSES - 1), count=st.integers(1, 5))
     def set_aside(self, number: int, count: int) -> None:
@@ -208,13 +216,13 @@ class Ledgers(RuleBasedStateMachine):
             counted, _ = books.count(self.now - DAY_SECONDS, reserved=False)
             free = free_today(books, QUOTA, SCHEDULED)
         assert counted == sum(each.counts_at(self.now) for each in self.requests)
-        assert free <= QUOTA.per_day - counted
+        aside = sum(row.requests for row in self._aside() if row.expires_at.timestamp() > self.now)
+        assert free == QUOTA.per_day - counted - aside
 
     @invariant()
     def what_was_set_aside_is_there_until_it_is_given_back(self) -> None:
         """And after that it is not; of a dead process it stays, and counts no longer once it has expired."""
-        rows = self.processes[0].warehouse.read(sa.select(api_reservations.c.id))
-        assert {row[0] for row in rows} == set(self.set_aside_by)
+        assert {row.id for row in self._aside()} == set(self.set_aside_by)
 
     def teardown(self) -> None:
         """A day later everything is there again."""
