@@ -22,17 +22,19 @@ from exec_orchestration_tests.roster.fakes import NOW, change
 
 LIMITS = st.builds(
     Limits,
-    max_deactivations=st.integers(0, 60),
+    max_deactivations=st.sampled_from([0, 4, 5, 6, 20, 60]),
     max_deactivation_share=st.sampled_from([0.0, 0.05, 0.2, 0.3, 1.0]),
 )
+# About the limits, and a few others; most often nobody, so that one limit at a time is met.
+FEW = st.just(0) | st.sampled_from([1, 4, 5, 6, 7, 20, 21, 22, 31]) | st.integers(0, 70)
 COUNTS = st.fixed_dictionaries(
     {
-        DEACTIVATE: st.integers(0, 70),
-        "terminated": st.integers(0, 30),
-        UPDATE: st.integers(0, 70),
-        CREATE: st.integers(0, 70),
-        "unchanged": st.integers(0, 150),
-        "blocked": st.integers(0, 3),
+        DEACTIVATE: FEW,
+        "terminated": FEW,
+        UPDATE: st.just(0) | FEW,
+        CREATE: st.just(0) | FEW,
+        "unchanged": st.sampled_from([0, 20, 60, 79, 80, 93, 94, 95, 100, 150]),
+        "blocked": st.integers(0, 2),
     }
 )
 

@@ -37,7 +37,7 @@ TIMEOUT_SECONDS = 70.0  # the client's own: no request is under way for longer
 QUOTA = Quota(per_minute=3, per_day=11, reserve=4)
 PROCESSES = 3
 ROUNDING = 1e-3
-GAPS = st.sampled_from([0.4, 7.0, 31.0, 61.0, 61.0, 899.0, 901.0, 43_000.0, 86_399.0, 86_401.0, 86_401.0])
+GAPS = st.sampled_from([0.0, 0.4, 7.0, 31.0, 61.0, 61.0, 899.0, 901.0, 43_000.0, 86_399.0, 86_401.0])
 
 
 class MustWait(Exception):
@@ -111,9 +111,10 @@ class Ledgers(RuleBasedStateMachine):
         pacer.charge = Charge(lane)
         return Process(warehouse, pacer, lane)
 
-    @rule(number=st.integers(0, PROCESSES - 1), count=st.integers(1, 6))
-    def send(self, number: int, count: int) -> None:
-        """As many as may be sent now."""
+    @rule(after=GAPS, number=st.integers(0, PROCESSES - 1), count=st.integers(1, 6))
+    def send(self, after: float, number: int, count: int) -> None:
+        """As many as may be sent then."""
+        self._pass_time(after)
         process = self.processes[number]
         expired = {row.id: row.requests for row in self._aside() if row.expires_at.timestamp() <= self.now}
         for _ in range(count):
@@ -131,9 +132,10 @@ class Ledgers(RuleBasedStateMachine):
         """The rows of what is set aside, or was."""
         return self.processes[0].warehouse.read(sa.select(api_reservations))
 
-    @rule(number=st.integers(0, PROCESSES - 1), count=st.integers(1, 5))
-    def set_aside(self, number: int, count: int) -> None:
+    @rule(after=GAPS, number=st.integers(0, PROCESSES - 1), count=st.integers(1, 5))
+    def set_aside(self, after: float, number: int, count: int) -> None:
         """If it fits: a listing's pages."""
+        self._pass_time(after)
         process = self.processes[number]
         if process.aside is not None:
             return
@@ -187,8 +189,7 @@ class Ledgers(RuleBasedStateMachine):
         self.processes[number].pacer.hold(seconds, "429")
         self.held_until = max(self.held_until, self.now + seconds)
 
-    @rule(seconds=GAPS)
-    def pass_time(self, seconds: float) -> None:
+    def _pass_time(self, seconds: float) -> None:
         """What is under way for too long is broken off by its client."""
         end = self.now + seconds
         for request in self.requests:
@@ -232,7 +233,7 @@ class Ledgers(RuleBasedStateMachine):
             return
         for number in range(PROCESSES):
             self.give_back(number)
-        self.pass_time(DAY_SECONDS + LONGEST_FLIGHT_SECONDS + RESERVED_SECONDS + 1)
+        self._pass_time(DAY_SECONDS + LONGEST_FLIGHT_SECONDS + RESERVED_SECONDS + 1)
         with self.processes[0].pacer._ledger.alone(lambda: self.now) as books:
             assert free_today(books, QUOTA, SCHEDULED) == QUOTA.per_day
             assert free_today(books, QUOTA, BACKFILL) == QUOTA.per_day - QUOTA.reserve
