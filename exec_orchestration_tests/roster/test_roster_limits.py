@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from exec_orchestration.errors import PlanRefused
@@ -26,7 +26,7 @@ LIMITS = st.builds(
     max_deactivation_share=st.sampled_from([0.0, 0.05, 0.2, 0.3, 1.0]),
 )
 # About the limits, and a few others; most often nobody, so that one limit at a time is met.
-FEW = st.just(0) | st.sampled_from([1, 4, 5, 6, 7, 20, 21, 22, 31]) | st.integers(0, 70)
+FEW = st.just(0) | st.sampled_from([1, 4, 5, 6, 7, 20, 21, 22, 31, 40, 55]) | st.integers(0, 70)
 COUNTS = st.fixed_dictionaries(
     {
         DEACTIVATE: FEW,
@@ -57,6 +57,11 @@ def leaving(plan: Plan) -> int:
 
 @settings(max_examples=300, deadline=None)
 @given(counts=COUNTS, limits=LIMITS, is_first_sync=st.booleans())
+@example(
+    counts={DEACTIVATE: 55, "unchanged": 80},
+    limits=Limits(max_deactivations=60, max_deactivation_share=1.0),
+    is_first_sync=False,
+)
 def test_what_nobody_approved_stays_within_the_limits(
     counts: dict[str, int], limits: Limits, is_first_sync: bool
 ) -> None:
