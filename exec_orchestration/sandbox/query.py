@@ -43,6 +43,10 @@ class Query:
             raise Refused(400, f"{name} cannot be {chosen!r}; it takes {', '.join(allowed)}")
         return chosen
 
+    def includes(self, what: str) -> bool:
+        """Whether `include` asks for the one thing that can be included."""
+        return "include" in self.params and self.choice("include", (what,), default=what) == what
+
     def flag(self, name: str) -> bool:
         return self.choice(name, ("true", "false"), default="false") == "true"
 
