@@ -35,7 +35,7 @@ test-ui: setup  ## the UI of `make dev` in Chromium, with screenshots; 4 minutes
 test-distributed: setup  ## PostgreSQL, Redis, two workers, one of them killed; 3 minutes; installs Redis where there is none
 	REDIS_SERVER="$$(.ci/redis)" && REDIS_SERVER="$$REDIS_SERVER" $(BIN)/python -m pytest -m distributed -s exec_orchestration_tests/distributed
 
-soak: setup  ## an hour of ticks around six nights in one process: memory, files, connections, storage; 3 minutes
+soak: setup  ## an hour of ticks around six nights in one process: memory, files, connections, storage; 2 minutes
 	$(BIN)/python -m pytest -m soak -s --log-disable=dagster exec_orchestration_tests/test_soak.py
 
 lint: setup  ## style, types, the house's law, docs/tables.md, and what is unsafe

@@ -20,7 +20,7 @@ import yaml
 
 FOLDER = Path(__file__).parents[2] / "docs" / "openapi"
 METHODS = ("get", "put", "delete", "post", "patch")
-NUMBER = re.compile(r"-?(0|[1-9]\d*)")
+NUMBER = re.compile(r"-?\d{1,4000}", re.ASCII)
 
 
 @dataclass(frozen=True)

@@ -232,8 +232,10 @@ def test_an_id_of_any_letters_is_not_found(caller: Caller, place: str, identifie
         ("/sessions", {"start_date": "0001-01-01T00:00:00+23:59"}),
         ("/sessions", {"end_date": "9999-12-31T23:59:59-23:59"}),
         ("/skills", {"page": "1" * 5000}),
+        ("/skills", {"include": ""}),
+        ("/scenarios", {"include": "skills,"}),
     ],
 )
-def test_what_no_clock_or_number_can_hold_is_refused(caller: Caller, path: str, params: dict[str, str]) -> None:
+def test_what_cannot_be_meant_is_refused(caller: Caller, path: str, params: dict[str, str]) -> None:
     """As a request that cannot be read, not as a failure of the vendor."""
     assert caller.exec(path, **params).status_code == 400
