@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # What the benchmark compares with has dependencies of its own.
 DLT := .venv-dlt
 
-.PHONY: setup demo dev test test-days test-year test-ui test-distributed test-faults lint bench docs lock migrate clean
+.PHONY: setup demo dev test test-days test-year test-ui test-distributed test-faults soak lint bench docs lock migrate clean
 
 setup: $(VENV)/.ready  ## make .venv with the locked versions
 
@@ -40,12 +40,17 @@ test-distributed: setup  ## PostgreSQL, Redis, two workers, one of them killed; 
 test-faults: setup  ## kills and faults, each followed by a rerun; prints fault x outcome; FAULTS_FROM=1000 for other seeds
 	$(BIN)/python -m pytest -m faults -n 2 --dist loadgroup exec_orchestration_tests/faults
 
-lint: setup  ## style, types, the house's law, and docs/tables.md
+soak: setup  ## an hour of ticks around six nights in one process: memory, files, connections, storage; 2 minutes
+	$(BIN)/python -m pytest -m soak -s --log-disable=dagster exec_orchestration_tests/test_soak.py
+
+lint: setup  ## style, types, the house's law, docs/tables.md, and what is unsafe
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m exec_orchestration.tables.document --check docs/tables.md
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive exec_orchestration
+	.ci/audit
 
 bench: setup $(DLT)/.ready  ## rows per second, memory, growth and latency, as ratios in one run; 15 minutes
 	$(BIN)/python -m bench

@@ -9,12 +9,14 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from types import FrameType
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from exec_orchestration.sandbox import exec_com, sparkwise
@@ -77,7 +79,8 @@ def create_app(
             Mount(exec_com.BASE, routes=_routes(exec_desk)),
             Mount(sparkwise.BASE, routes=_routes(sparkwise_desk)),
             Mount("/_sandbox", routes=switches(faults, log, users, movable, limiter)),
-        ]
+        ],
+        exception_handlers={404: _strays({exec_com.BASE: exec_desk, sparkwise.BASE: sparkwise_desk})},
     )
 
 
@@ -91,6 +94,18 @@ def _trusted(world: World, domains: frozenset[str] | None) -> TrustedDomains | N
 def _routes(desk: Desk) -> list[Route]:
     known = [Route(path, desk.endpoint(handler), methods=[method]) for method, path, handler in desk.vendor.routes()]
     return [*known, Route("/{rest:path}", desk.endpoint(not_found), methods=ANY_METHOD)]
+
+
+def _strays(desks: Mapping[str, Desk]) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """Answers paths that no route fits, as one with a line break, in the words of the vendor whose they are."""
+
+    async def answer(request: Request, _: Exception) -> Response:
+        for base, desk in desks.items():
+            if request.url.path.startswith(f"{base}/"):
+                return await desk.endpoint(not_found)(request)
+        return Response("Not Found", status_code=404)
+
+    return answer
 
 
 def serve(

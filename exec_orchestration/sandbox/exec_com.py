@@ -79,7 +79,7 @@ class ExecTwin:
 
     def scenarios(self, asked: Asked) -> Listing:
         query = Query.read(asked.params, (*SCENARIO_FILTERS, *PAGING))
-        with_skills = query.choices("include", ("skills",)) is not None
+        with_skills = query.includes("skills")
         archived, owner = query.flag("include_archived"), query.params.get("owner_email", "").casefold()
         visibility, skills, collections = map(query.words, ("visibility", "skill_ids", "collection_ids"))
         rows = [
@@ -126,7 +126,7 @@ class ExecTwin:
 
     def skills(self, asked: Asked) -> Listing:
         query = Query.read(asked.params, ("include", *PAGING))
-        with_proficiency = query.choices("include", ("proficiency",)) is not None
+        with_proficiency = query.includes("proficiency")
 
         def show(skill: Skill) -> JsonObject:
             rows = self._proficiency(skill, None, lambda person: True) if with_proficiency else None

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 
 from exec_orchestration.sandbox.answers import Refused
 
+LONGEST_NUMBER = 4_000  # digits; Python reads no more than 4,300
+
 
 @dataclass(frozen=True)
 class Query:
@@ -41,6 +43,10 @@ class Query:
             raise Refused(400, f"{name} cannot be {chosen!r}; it takes {', '.join(allowed)}")
         return chosen
 
+    def includes(self, what: str) -> bool:
+        """Whether `include` asks for the one thing that can be included."""
+        return "include" in self.params and self.choice("include", (what,), default=what) == what
+
     def flag(self, name: str) -> bool:
         return self.choice(name, ("true", "false"), default="false") == "true"
 
@@ -51,13 +57,14 @@ class Query:
             return None
         try:
             found = datetime.fromisoformat(text)
-        except ValueError as error:
+            return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        except (ValueError, OverflowError) as error:
             raise Refused(400, f"{name} is not an ISO 8601 date-time: {text!r}") from error
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
     def number(self, name: str, *, default: int, low: int, high: int | None, code: str | None = None) -> int:
         text = self.params.get(name, str(default))
-        found = int(text) if text.isascii() and text.isdecimal() else low - 1
+        is_number = text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER
+        found = int(text) if is_number else low - 1
         if found < low or (high is not None and found > high):
             limits = f"at least {low}" if high is None else f"from {low} to {high}"
             raise Refused(400, f"{name} is {limits}, not {text!r}", code=code)

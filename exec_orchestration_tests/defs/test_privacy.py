@@ -246,6 +246,10 @@ def test_nobody_is_told_of(
     assert sum("has failed" in each for each in duty.told) >= 5
     told = {"the report": report, "the alerts": "\n".join(duty.told), "Python's log": caplog.text}
     assert leaks({**texts, **told}) == []
+    # Of people the warehouse is full, and so is the roster; keys belong into no file at all.
+    written = everything_below(tmp_path)
+    assert {"warehouse.db", "roster.csv", "report.html"} <= set(written)
+    assert [place for place, text in written.items() if EXEC_KEY in text or SPARKWISE_KEY in text] == []
 
 
 def test_the_setting_shows_names(company: Company, disk: dg.DagsterInstance, tmp_path: Path) -> None:
