@@ -10,7 +10,7 @@ rejected_rows = table(
     text("asset", "The table that it was meant for.", required=True),
     day(PARTITION, "The partition that it belongs to; null where the row does not say."),
     text("reason", "Each value that does not fit, and why.", required=True),
-    json_text("payload", "The row as it came.", required=True, personal=True),
+    json_text("payload", "The row as it came.", required=True, personal="json"),
     instant("fetched_at", "When the listing that brought it was begun (UTC).", required=True),
     text("run_id", "The Dagster run that brought it.", required=True),
     group="ledger",
@@ -23,5 +23,23 @@ data_versions = table(
     text("asset", "The table.", key=True),
     text("partition", "The partition's day; '' for a table without partitions.", key=True),
     text("version", "The run that brought this content.", required=True),
+    group="ledger",
+)
+
+privacy_state = table(
+    "privacy_state",
+    "One row per fact about how persons are stored here: a check of the key that their hashes were made with (no row "
+    "while they are stored as they are), and the salt of erased_people.",
+    text("name", "The fact.", key=True),
+    text("value", "What holds.", required=True),
+    group="ledger",
+)
+
+erased_people = table(
+    "erased_people",
+    "One row per identifier of somebody who was erased, as a salted hash: loads leave out whoever has it.",
+    text("token", "HMAC-SHA256 of the identifier, by the salt of this warehouse.", key=True),
+    instant("erased_at", "When the person was erased (UTC).", required=True),
+    text("run_id", "The Dagster run that did it.", required=True),
     group="ledger",
 )
