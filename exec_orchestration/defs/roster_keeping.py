@@ -7,6 +7,7 @@ from typing import Any
 from exec_orchestration.roster.health import Reading, Roster
 from exec_orchestration.roster.person import Person
 from exec_orchestration.tables import roster_versions
+from exec_orchestration.tables.erased import guard_of
 from exec_orchestration.tables.hr import hr_roster, hr_roster_reads
 from exec_orchestration.tables.rows import RejectedRow, Row, rejected_row_values
 from exec_orchestration.tables.warehouse import Warehouse
@@ -22,12 +23,15 @@ def last_reading(warehouse: Warehouse) -> Reading | None:
 def keep_roster(warehouse: Warehouse, roster: Roster, *, source: str, run_id: str) -> Mapping[str, Any]:
     """Write an accepted roster; what was new about it, for the UI."""
     read_at, reading = datetime.now(UTC), roster.reading
-    rejects = [RejectedRow(row.reason, dict(row.payload), None) for row in roster.bad_rows]
+    guard = guard_of(warehouse)
+    bad_rows = [row for row in roster.bad_rows if not guard.knows(row.payload)]
+    rejects = [RejectedRow(row.reason, dict(row.payload), None) for row in bad_rows]
     values = rejected_row_values(hr_roster.name, rejects, fetched_at=read_at, run_id=run_id)
     warehouse.replace_rejects(hr_roster.name, [None], values)
-    unread = {row.employee_id for row in roster.bad_rows if row.employee_id is not None}
+    unread = {row.employee_id for row in bad_rows if row.employee_id is not None}
     with warehouse.stage(hr_roster) as stage:
-        stage.fill(_version(person, read_at, run_id) for person in roster.people)
+        people = (_version(person, read_at, run_id) for person in roster.people)
+        stage.fill(guard.rows(hr_roster, people))
         stage.index("employee_id")
         statements = roster_versions.versions(stage.staged, read_at=read_at, unread=unread)
         closed, opened = stage.execute(hr_roster, *statements)
@@ -44,6 +48,7 @@ def keep_roster(warehouse: Warehouse, roster: Roster, *, source: str, run_id: st
     told = {name: value for name, value in facts.items() if value is not None and name != "modified_at"}
     return {
         **told,
+        **({"left_out_erased_people": left_out} if (left_out := guard.left_out) else {}),
         "versions_closed": closed,
         "versions_opened": opened,
         "ignored_columns": list(roster.ignored_columns),

@@ -4,16 +4,21 @@ What stands in the tables afterwards is what loads with the same key write, so t
 no new versions of people, no new data versions, nothing to sync.
 """
 
+import re
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from exec_orchestration.errors import HIDDEN
 from exec_orchestration.tables import dialects, privacy_state
 from exec_orchestration.tables.declare import METADATA, holds_persons
+from exec_orchestration.tables.hr import hr_roster
 from exec_orchestration.tables.ledger import rejected_rows
-from exec_orchestration.tables.sync import user_sync_plan
+from exec_orchestration.tables.sparkwise import sparkwise_users
+from exec_orchestration.tables.sync import user_sync_outcome, user_sync_plan
 from exec_orchestration.tables.veil import Veil
 from exec_orchestration.tables.warehouse import BATCH_ROWS, Warehouse
 
@@ -30,6 +35,7 @@ def hash_persons(warehouse: Warehouse, *, fingerprints: Mapping[str, str]) -> di
         tables = [table for table in METADATA.tables.values() if any(map(holds_persons, table.columns))]
         for table in tables:
             dialects.offer(connection).keep_other_writers_out(connection, table)
+        _hide_names(connection)
         changed = {table.name: _rewrite(connection, table, veil) for table in tables}
         _rename(connection, user_sync_plan.c.person_fingerprint, fingerprints)
         privacy_state.mark(connection, veil.check)
@@ -80,6 +86,22 @@ def _rewrite_each(connection: Connection, table: sa.Table, column: sa.Column[Any
     for batch in _batches(rows):
         connection.execute(statement, batch)
     return len(rows)
+
+
+def _hide_names(connection: Connection) -> None:
+    """Hide in what Sparkwise has said of people the names that HR or Sparkwise has for them, while these are known."""
+    names: defaultdict[str, set[str]] = defaultdict(set)
+    for table, employee_id in ((hr_roster, hr_roster.c.employee_id), (sparkwise_users, sparkwise_users.c.remote_id)):
+        for person in connection.execute(sa.select(employee_id, table.c.first_name, table.c.last_name).distinct()):
+            names[person[0]].update(name for name in person[1:] if name and len(name) > 1)
+    keys = [*user_sync_outcome.primary_key.columns]
+    said = connection.execute(sa.select(*keys, user_sync_outcome.c.error).where(user_sync_outcome.c.error.is_not(None)))
+    for row in said.all():
+        either = "|".join(map(re.escape, sorted(names[row.employee_id], key=len, reverse=True))) or r"(?!)"
+        hidden = re.sub(rf"(?<!\w)(?:{either})(?!\w)", HIDDEN, row.error, flags=re.IGNORECASE)
+        if hidden != row.error:
+            is_row = [key == value for key, value in zip(keys, row, strict=False)]
+            connection.execute(user_sync_outcome.update().where(*is_row).values(error=hidden))
 
 
 def _rewrite_rejects(connection: Connection, veil: Veil) -> int:

@@ -44,7 +44,7 @@ class Veil:
 
     def email(self, value: str) -> str:
         """An address as it is stored."""
-        return self._hidden("email", value.strip().lower())
+        return self._hidden("email", value.strip().lower()) if self.hides else value
 
     def name(self, value: str) -> str:
         """A name as it is stored."""

@@ -7,12 +7,14 @@ from typing import Any
 import dagster as dg
 import httpx
 import pytest
+import sqlalchemy as sa
 
+from exec_orchestration.definitions import defs
 from exec_orchestration.sandbox.roster import roster_rows, write_roster
 from exec_orchestration.tables import METADATA
 from exec_orchestration.tables.veil import HASHED, Veil
 from exec_orchestration_tests.conftest import LAST_DAY, Sandbox
-from exec_orchestration_tests.defs.conftest import House
+from exec_orchestration_tests.defs.conftest import Company, House, MakeCompany, check, failure_text
 from exec_orchestration_tests.defs.test_engines import MARTS
 from exec_orchestration_tests.defs.test_loads import DAILY_RAW, FIRST, LAST, WHOLE
 
@@ -89,3 +91,103 @@ def accounts_of(house: House) -> list[tuple[Any, ...]]:
     with httpx.Client(transport=house.sandbox.transport, base_url="http://127.0.0.1/_sandbox") as sparkwise:
         held = sparkwise.get("/accounts").raise_for_status().json()
     return sorted((str(each["remoteId"]), each["firstName"], each["lastName"], each["active"]) for each in held)
+
+
+def text_of(company: House) -> str:
+    """All that the warehouse holds."""
+    tables = METADATA.tables.values()
+    with company.warehouse.engine.connect() as connection:
+        return "\n".join(str(tuple(row)) for table in tables for row in connection.execute(sa.select(table)))
+
+
+def job(company: House, name: str, **settings: str) -> Any:
+    """One run of a job without a config."""
+    with company.resources(**settings) as resources:
+        return defs.resolve_job_def(name).execute_in_process(
+            instance=company.instance, raise_on_error=False, resources=resources
+        )
+
+
+def test_the_sync_writes_names_and_keeps_hashes(make_company: MakeCompany, warehouse_url: str) -> None:
+    """Somebody new, renamed, refused in words that quote them, gone; bad rows of HR's too: no name in any table."""
+    company = make_company(url=warehouse_url)
+    company.environment |= MODE
+    assert company.sync().success
+    refused = "Zuzanna Qvist <ann0020@acme.example> is not welcome"
+    company.sandbox.fault("/users", method="PUT", refuse_users={"E0020": refused})
+    company.hr({"E0020": {"first_name": "Zuzanna", "last_name": "Qvist"}, "E0021": {"last_name": "Wolny"}})
+    company.hr({"E0901": {"first_name": "Anneliese", "last_name": "Grün"}, "E0030": None})
+    company.hr({"E0040": {"first_name": "Yolanda", "start_date": "Xaver"}})
+    result = company.sync()
+    assert result.success
+    assert (company.accounts["E0021"]["lastName"], company.accounts["E0901"]["lastName"]) == ("Wolny", "Grün")
+    assert company.accounts["E0021"]["firstName"] == "Ann 0021"
+    assert not company.accounts["E0030"]["active"]
+    assert "E0020: update is refused ([hidden] [hidden] <[hidden]> is not" in str(
+        check(result, "everybody_is_answered").description
+    )
+    assert company.sync().success
+    assert sorted(company.planned("blocked")) == ["E0020", "E0040"]
+    held = text_of(company)
+    told = ("Zuzanna", "Qvist", "Wolny", "Anneliese", "Grün", "Gr\\u00fcn", "Yolanda", "Xaver", "Ann 0", "@acme")
+    assert [word for word in told if word in held] == []
+
+
+def test_taking_back_a_rename_needs_the_name(make_company: MakeCompany) -> None:
+    """A leaver comes back with the names that Sparkwise has; a name that stands nowhere any more is asked for."""
+    company = make_company()
+    company.environment |= MODE
+    assert company.sync().success
+    company.hr({"E0021": {"last_name": "Wolny"}, "E0030": None})
+    assert company.sync().success
+    plan_id = next(row["plan_id"] for row in company.planned("deactivate").values())
+    assert company.sync("user_sync_undo", {"plan_id": plan_id}).success
+    assert company.accounts["E0030"] == {**company.accounts["E0030"], "active": True, "firstName": "Ann 0030"}
+    assert company.accounts["E0021"]["lastName"] == "Wolny"
+    assert "is kept as a hash only" in company.planned("blocked")["E0021"]["reason"]
+
+
+def test_a_row_without_an_id_may_be_about_anybody(make_company: MakeCompany) -> None:
+    """Hashes tell nobody from anybody: while HR has such a row, whoever is absent keeps the account."""
+    company = make_company(people=120)
+    company.environment |= MODE
+    assert company.sync().success
+    company.hr({"E0030": None})
+    company.write([*company.people.values(), {"first_name": "Somebody", "last_name": "Else", "status": "active"}])
+    assert company.sync().success
+    assert company.accounts["E0030"]["active"]
+    assert "cannot be read on line 121" in company.planned("blocked")["E0030"]["reason"]
+
+
+def test_a_plain_warehouse_becomes_a_hashed_one(make_company: MakeCompany, warehouse_url: str) -> None:
+    """Refused until hash_persons has rewritten it; then nobody is new, changed or sent. No way back, no other key."""
+    company = make_company(url=warehouse_url)
+    assert company.sync().success
+    company.sandbox.fault("/users", method="PUT", refuse_users={"E0021": "Ann 0021 is not welcome"})
+    company.hr({"E0021": {"last_name": "Wolny"}, "E0022": {"last_name": "Nowak"}, "E0040": {"start_date": "Xaver"}})
+    assert company.sync().success
+    assert "hash_persons" in failure_text(company.sync(**MODE))
+    result = job(company, "hash_persons", **MODE)
+    assert result.success
+    company.forget()
+    held, versions = text_of(company), company.rows("hr_roster", but=())
+    assert [word for word in ("Wolny", "Nowak", "Xaver", "Ann 0", "@acme") if word in held] == []
+    assert company.sync(**MODE).success
+    assert company.rows("hr_roster", but=()) == versions
+    assert company.sent() == []
+    assert set(company.planned("blocked")) == {"E0021", "E0040"}
+    assert not any(company.planned(action) for action in ("create", "update", "deactivate"))
+    assert job(company, "hash_persons", **MODE).success
+    assert "nobody can turn back" in failure_text(company.sync())
+    assert "not the key" in failure_text(company.sync(**{**MODE, "PII_KEY": "x" * 32}))
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [("", "PII_KEY is not set"), ("k" * 31, "PII_KEY cannot be used: its value, which is not repeated")],
+)
+def test_a_key_is_needed(company: Company, key: str, told: str) -> None:
+    """Of 32 characters at least; without one nothing is read."""
+    text = failure_text(company.sync(PII_MODE="hashed", PII_KEY=key))
+    assert told in text
+    assert "k" * 31 not in text
