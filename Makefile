@@ -35,18 +35,20 @@ test-ui: setup  ## the UI of `make dev` in Chromium, with screenshots; 4 minutes
 test-distributed: setup  ## PostgreSQL, Redis, two workers, one of them killed; 3 minutes; installs Redis where there is none
 	REDIS_SERVER="$$(.ci/redis)" && REDIS_SERVER="$$REDIS_SERVER" $(BIN)/python -m pytest -m distributed -s exec_orchestration_tests/distributed
 
-lint: setup  ## style, types, the house's law, and docs/tables.md
+lint: setup  ## style, types, the house's law, docs/tables.md and deploy/grants.sql
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m exec_orchestration.tables.document --check docs/tables.md
+	$(BIN)/python -m exec_orchestration.tables.grants --check deploy/grants.sql
 
 bench: setup  ## rows per second, memory and latency, as ratios in one run
 	$(BIN)/python -m bench
 
-docs: setup  ## write docs/tables.md anew from the declarations
+docs: setup  ## write docs/tables.md and deploy/grants.sql anew from the declarations
 	$(BIN)/python -m exec_orchestration.tables.document docs/tables.md
+	$(BIN)/python -m exec_orchestration.tables.grants deploy/grants.sql
 
 migrate: setup  ## bring the schema of WAREHOUSE_URL to the newest revision
 	$(BIN)/alembic -x url="$${WAREHOUSE_URL:-sqlite:///data/warehouse.db}" upgrade head
