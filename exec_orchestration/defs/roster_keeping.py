@@ -1,6 +1,7 @@
 """An accepted roster -> the warehouse: versions of people, the rows put aside, and what was read."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,15 +21,20 @@ def last_reading(warehouse: Warehouse) -> Reading | None:
     return None
 
 
+def without_erased(warehouse: Warehouse, roster: Roster) -> Roster:
+    """The roster without the bad rows of people who were erased; their good rows are left out when it is kept."""
+    guard = guard_of(warehouse)
+    return replace(roster, bad_rows=tuple(row for row in roster.bad_rows if not guard.knows(row.payload)))
+
+
 def keep_roster(warehouse: Warehouse, roster: Roster, *, source: str, run_id: str) -> Mapping[str, Any]:
     """Write an accepted roster; what was new about it, for the UI."""
     read_at, reading = datetime.now(UTC), roster.reading
     guard = guard_of(warehouse)
-    bad_rows = [row for row in roster.bad_rows if not guard.knows(row.payload)]
-    rejects = [RejectedRow(row.reason, dict(row.payload), None) for row in bad_rows]
+    rejects = [RejectedRow(row.reason, dict(row.payload), None) for row in roster.bad_rows]
     values = rejected_row_values(hr_roster.name, rejects, fetched_at=read_at, run_id=run_id)
     warehouse.replace_rejects(hr_roster.name, [None], values)
-    unread = {row.employee_id for row in bad_rows if row.employee_id is not None}
+    unread = {row.employee_id for row in roster.bad_rows if row.employee_id is not None}
     with warehouse.stage(hr_roster) as stage:
         people = (_version(person, read_at, run_id) for person in roster.people)
         stage.fill(guard.rows(hr_roster, people))
