@@ -13,7 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from exec_orchestration.defs.failures import told_plainly
-from exec_orchestration.defs.privacy_jobs import stop_while_others_run
+from exec_orchestration.defs.privacy_jobs import others_under_way, stop_while_others_run
 from exec_orchestration.defs.resources import WarehouseResource
 from exec_orchestration.errors import BadSetting
 from exec_orchestration.tables.erasure import Erased, erase, lift
@@ -47,6 +47,10 @@ def erase_everywhere(
     erased = erase(warehouse.tables, sought, at=moment, run_id=context.run_id, rehearse=config.rehearse)
     context.add_output_metadata(facts(erased, rehearsed=config.rehearse))
     context.log.info(in_words(erased, rehearsed=config.rehearse))
+    if begun := others_under_way(context):
+        context.log.warning(
+            f"{len(begun)} runs have begun meanwhile, and may have listed the person before: run this again then."
+        )
 
 
 @dg.job(

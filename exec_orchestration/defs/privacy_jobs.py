@@ -52,14 +52,17 @@ PRIVACY_JOBS = (hash_persons_job,)
 
 def stop_while_others_run(context: dg.OpExecutionContext) -> None:
     """Raise WarehouseError while another run is under way: it might write persons in the old way."""
-    others = [
-        run for run in context.instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY)) if run.run_id != context.run_id
-    ]
-    if others:
+    if others := others_under_way(context):
         raise WarehouseError(
-            f"{len(others)} other runs are under way, the first being {others[0].run_id}. Turn schedules and sensors "
-            "off, wait until they have ended, then run this again; nothing was changed."
+            f"{len(others)} other runs are under way, the first being {others[0]}. Turn schedules and sensors off, "
+            "wait until they have ended, then run this again; nothing was changed."
         )
+
+
+def others_under_way(context: dg.OpExecutionContext) -> list[str]:
+    """The ids of all runs but this one that have begun and not ended."""
+    runs = context.instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY))
+    return [run.run_id for run in runs if run.run_id != context.run_id]
 
 
 def fingerprints(tables: Warehouse) -> dict[str, str]:

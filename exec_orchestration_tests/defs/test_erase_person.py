@@ -5,6 +5,7 @@ The person is the first of the sandbox's company who stands everywhere: at HR, i
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 import sqlalchemy as sa
 
 from exec_orchestration.definitions import defs
+from exec_orchestration.defs.partitions import DayWindow
+from exec_orchestration.defs.summary_check import compared
 from exec_orchestration.sandbox.roster import roster_rows, write_roster
 from exec_orchestration.tables import METADATA
 from exec_orchestration_tests.conftest import LAST_DAY, Sandbox
@@ -228,6 +231,29 @@ def test_an_erasure_is_lifted(staff: Company) -> None:
     assert erase(staff, lift=True).success
     assert staff.sync().success
     assert [row["employee_id"] for row in staff.rows("hr_roster") if row["employee_id"] == "E0042"] == ["E0042"]
+
+
+def test_nothing_is_erased_while_others_run(staff: Company) -> None:
+    """A load that is under way may have listed the person already."""
+    job = defs.resolve_job_def("purge")
+    other = staff.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    name_in_file(staff, employee_ids=["E0042"])
+    assert other.run_id in failure_text(erase(staff))
+    assert not staff.rows("erased_people")
+
+
+def test_what_exec_counts_of_the_erased_is_no_mistake(house: House) -> None:
+    """Its summary has them still: the check says so, and holds nothing up."""
+    assert house.run("exec_scenarios", "exec_participant_analytics", first=FIRST, last=LAST).success
+    row = house.rows("exec_participant_analytics")[-1]
+    name_in_file(house, exec_user_ids=[row["user_id"]])
+    assert erase(house).success
+    start = datetime.combine(row["partition_date"], time(), UTC)
+    day = DayWindow(str(row["partition_date"]), row["partition_date"], start, start + timedelta(days=1))
+    with house.resources() as resources:
+        found = compared(resources["exec_com"].api, resources["warehouse"], day, row["scenario_id"])
+    assert found.passed
+    assert "also counts people who were erased" in str(found.description)
 
 
 @pytest.mark.parametrize("told", ["", "emails = 'ann@acme.example'", "who = ['ann@acme.example']", "ann@acme.example"])
