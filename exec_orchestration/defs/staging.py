@@ -41,6 +41,7 @@ class Staging:
         self._limit = load.warehouse.max_rejected_rows
         self._readings: list[Reading] = []
         self._recorded = False
+        self._guard = guard_of(load.warehouse.tables)
 
     def read(self, listing: Listing, *, partition: Day | DayOf | None = None, **given: Any) -> None:
         """Stage one listing, read again from its beginning if it moves; `given` are columns that no item carries."""
@@ -50,9 +51,10 @@ class Staging:
             reading = Reading(keep=self._limit + 100)
             kept = _without(self._load.leave_out, items, reading)
             rows = read_rows(self._load.table, kept, reading, given=every, partition=partition)
-            guard = guard_of(self._load.warehouse.tables)
-            self.stage.fill(guard.rows(self._load.table, rows), part=len(self._readings))
-            reading.erased = guard.left_out + (reading.forget(guard.knows) if guard else 0)
+            before = self._guard.left_out
+            self.stage.fill(self._guard.rows(self._load.table, rows), part=len(self._readings))
+            forgotten = reading.forget(self._guard.knows) if self._guard else 0
+            reading.erased = self._guard.left_out - before + forgotten
             return reading
 
         self._readings.append(read_settled(listing, consume))
