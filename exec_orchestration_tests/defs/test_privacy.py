@@ -41,7 +41,7 @@ SYLLABLES = ("zyq", "vrox", "jhuk", "wexq", "qirj", "xolv", "kvaz", "yjub", "fwi
 
 def rare(prefix: str) -> Iterator[str]:
     """Names that no text holds by chance."""
-    return (f"{prefix}{''.join(each)}".capitalize() for each in itertools.product(SYLLABLES, repeat=3))
+    return (f"{prefix}{''.join(each)}".capitalize() for each in itertools.product(SYLLABLES, repeat=4))
 
 
 FIRST_NAMES, LAST_NAMES = rare("q"), rare("w")
