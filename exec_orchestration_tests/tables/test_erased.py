@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from exec_orchestration.tables.erased import Guard, token
+from exec_orchestration.tables import METADATA
+from exec_orchestration.tables.erased import ANY_WHO, Guard, is_own, token
 from exec_orchestration.tables.exec_com import exec_members, exec_scenarios
 from exec_orchestration.tables.hr import hr_roster
 from exec_orchestration.tables.needles import Needles
@@ -107,3 +108,22 @@ def test_a_text_can_be_kept_without_them() -> None:
     """What our own journals say of others stays readable."""
     text = "E0041 differs from E0042; Ann Lee <ann@acme.example> says no"
     assert NEEDLES.hidden(text) == "E0041 differs from [hidden]; [hidden] <[hidden]> says no"
+
+
+def test_every_table_about_people_says_whose_its_rows_are() -> None:
+    """By a column of its own or by another table's; what came and was rejected is searched instead."""
+    for table in METADATA.tables.values():
+        own = any(is_own(each) or each.info.get("belongs_to") for each in table.columns)
+        about = [each for each in table.columns if each.info.get("personal") and not each.info.get("is_mention")]
+        assert own or not about or table.name == "rejected_rows", table.name
+
+
+def test_whoever_is_mentioned_can_be_left_out() -> None:
+    """A mention may be empty, and what a row belongs to is the row of somebody."""
+    columns = [column for table in METADATA.tables.values() for column in table.columns]
+    assert all(column.nullable for column in columns if column.info.get("is_mention"))
+    assert {column.info["who"] for column in columns if column.info.get("who")} == set(ANY_WHO)
+    for told in filter(None, (column.info.get("belongs_to") for column in columns)):
+        table, name = told.split(".")
+        assert METADATA.tables[table].c[name].primary_key
+        assert any(map(is_own, METADATA.tables[table].columns))
