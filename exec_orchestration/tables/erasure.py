@@ -23,6 +23,7 @@ from exec_orchestration.tables.ledger import erased_people
 from exec_orchestration.tables.needles import Needles
 from exec_orchestration.tables.warehouse import Warehouse
 
+ROWS_AT_A_TIME = 2_000
 OURS = ("user_sync", "ledger")
 Values = dict[str, Any]
 
@@ -134,24 +135,26 @@ class _Erasure:
             counter[table.name] += count
 
     def _suspects(self, table: sa.Table) -> Iterator[Values]:
-        """Every row in which the person may stand, by the database's own search; the words decide."""
+        """Every row in which the person stands, or somebody of the name: the database finds more, and words decide."""
         texts = [each for each in table.columns if isinstance(each.type, sa.Text)]
-        jsons = [each for each in table.columns if isinstance(each.type, sa.JSON)]
         # JSON is stored with escapes, so that no text finds it.
-        found: list[sa.ColumnElement[bool]] = [each.is_not(None) for each in jsons]
+        found: list[sa.ColumnElement[bool]] = [each.is_not(None) for each in table.columns if _is_json(each)]
         for word in self.needles.words:
-            for written in {word, word.lower()}:
-                found += [sa.func.lower(each).contains(written, autoescape=True) for each in texts]
-                found += [each.contains(written, autoescape=True) for each in texts]
-        for row in self.connection.execute(sa.select(table).where(sa.or_(sa.false(), *found))).mappings():
-            yield dict(row)
+            found += [sa.func.lower(each).contains(word.lower(), autoescape=True) for each in texts]
+            # Not every engine knows the small letters of other alphabets.
+            found += [] if word.isascii() else [each.contains(word, autoescape=True) for each in texts]
+        query = sa.select(table).where(sa.or_(sa.false(), *found))
+        for row in self.connection.execute(query, execution_options={"yield_per": ROWS_AT_A_TIME}).mappings():
+            values = list(row.values())
+            if self.needles.identifies(values) or self.needles.names_somebody(values):
+                yield dict(row)
 
     def _clear(self, table: sa.Table, values: Values) -> None:
         """Take the person out of what is neither an own row nor a mention: JSON, and the texts of our own books."""
         change: Values = {}
         for column in table.columns:
             value = values[column.name]
-            if isinstance(column.type, sa.JSON) and self._stands_in(table, values, [value]):
+            if _is_json(column) and self._stands_in(table, values, [value]):
                 if not column.nullable:
                     self._count(self.erased.deleted, table, table.delete().where(*_is(table, values)))
                     return
@@ -188,6 +191,10 @@ class _Erasure:
                 f"The person still stands in {told}, where nothing says that the row is the person's. Take it out "
                 "where it comes from and load that again, or out of the table; then run this again. Nothing was erased."
             )
+
+
+def _is_json(column: sa.Column[Any]) -> bool:
+    return isinstance(column.type, sa.JSON)
 
 
 def _is(table: sa.Table, values: Values) -> list[sa.ColumnElement[bool]]:

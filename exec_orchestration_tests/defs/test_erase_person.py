@@ -212,6 +212,20 @@ def test_a_namesake_stays(staff: Company) -> None:
     assert [row["first_name"] for row in staff.rows("hr_roster") if row["employee_id"] == "E0043"][-1] == "Ann 0042"
 
 
+def test_a_row_that_nobody_could_read_goes_too(staff: Company) -> None:
+    """It names the person and no id; and what Sparkwise has said of a colleague hides them."""
+    name = {"first_name": "Jürgen", "last_name": "Öztürk"}
+    staff.hr({"E0042": name, "E0043": {"last_name": "Bee"}})
+    staff.write([*staff.people.values(), {**name, "status": "active"}])
+    staff.sandbox.fault("/users", method="PUT", refuse_users={"E0043": "ask JÜRGEN ÖZTÜRK (E0042)"})
+    assert staff.sync().success
+    assert len(staff.rows("rejected_rows")) == 1
+    name_in_file(staff, employee_ids=["E0042"])
+    assert erase(staff).success
+    assert staff.rows("rejected_rows") == []
+    assert [row["error"] for row in staff.rows("user_sync_outcome") if row["error"]] == ["ask [hidden] ([hidden])"]
+
+
 def test_the_lead_of_all_is_no_longer_mentioned(staff: Company) -> None:
     """Whoever stands in others' rows is taken out of these; their account stays as it is, and HR may list them on."""
     name_in_file(staff, employee_ids=["E0001"])
