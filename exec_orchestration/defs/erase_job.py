@@ -97,6 +97,7 @@ def facts(erased: Erased, *, rehearsed: bool) -> dict[str, Any]:
         "rows_deleted": sum(erased.deleted.values()),
         "rows_cleared": sum(erased.cleared.values()),
         "identifiers_remembered": erased.identifiers,
+        **{f"known_by_{who}": count for who, count in erased.known_as.items()},
         **{f"deleted_from_{name}": count for name, count in sorted(erased.deleted.items())},
         **{f"cleared_in_{name}": count for name, count in sorted(erased.cleared.items())},
         **{f"namesakes_in_{name}": count for name, count in sorted(erased.namesakes.items())},

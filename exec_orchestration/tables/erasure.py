@@ -30,11 +30,12 @@ Values = dict[str, Any]
 
 @dataclass
 class Erased:
-    """What went, by table, and rows of others who have the same name, which stay."""
+    """What went, by table; by how many identifiers the person was known; rows of namesakes, which stay."""
 
     deleted: Counter[str] = field(default_factory=Counter)
     cleared: Counter[str] = field(default_factory=Counter)
     namesakes: Counter[str] = field(default_factory=Counter)
+    known_as: dict[str, int] = field(default_factory=dict)
     identifiers: int = 0
 
 
@@ -50,6 +51,7 @@ def erase(warehouse: Warehouse, sought: Sought, *, at: datetime, run_id: str, re
             for table in METADATA.tables.values():
                 dialects.offer(connection).keep_other_writers_out(connection, table)
             person = known(connection, sought, warehouse.veil)
+            erased.known_as = {who: len(values) for who, values in person.ids.items()}
             _Erasure(connection, person, person.needles(sought), erased).run()
             erased.identifiers = _remember(connection, person, at=at, run_id=run_id)
             if rehearse:

@@ -131,6 +131,7 @@ def test_somebody_is_erased_everywhere(house: House) -> None:
         ), name
     assert told["deleted_from_exec_assignment_history"] >= 1
     assert told["deleted_from_learner_lift"] >= 1
+    assert (told["known_by_employee"], told["known_by_exec_user"]) == (1, 1)
 
     sent = len(house.sandbox.requests("/users"))
     load_everything(house)
