@@ -43,12 +43,13 @@ test-faults: setup  ## kills and faults, each followed by a rerun; prints fault 
 soak: setup  ## an hour of ticks around six nights in one process: memory, files, connections, storage; 2 minutes
 	$(BIN)/python -m pytest -m soak -s --log-disable=dagster exec_orchestration_tests/test_soak.py
 
-lint: setup  ## style, types, the house's law, docs/tables.md, and what is unsafe
+lint: setup  ## style, types, the house's law, docs/tables.md, deploy/grants.sql, and what is unsafe
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m exec_orchestration.tables.document --check docs/tables.md
+	$(BIN)/python -m exec_orchestration.tables.grants --check deploy/grants.sql
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive exec_orchestration
 	.ci/audit
 
@@ -60,8 +61,9 @@ $(DLT)/.ready: bench/dlt-requirements.txt
 	$(DLT)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	touch $@
 
-docs: setup  ## write docs/tables.md anew from the declarations
+docs: setup  ## write docs/tables.md and deploy/grants.sql anew from the declarations
 	$(BIN)/python -m exec_orchestration.tables.document docs/tables.md
+	$(BIN)/python -m exec_orchestration.tables.grants deploy/grants.sql
 
 migrate: setup  ## bring the schema of WAREHOUSE_URL to the newest revision, and its tables into WAREHOUSE_PARTITIONS
 	$(BIN)/alembic -x url="$${WAREHOUSE_URL:-sqlite:///data/warehouse.db}" -x partitions="$${WAREHOUSE_PARTITIONS:-unchanged}" \

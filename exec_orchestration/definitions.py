@@ -16,12 +16,14 @@ from exec_orchestration.defs import (
 from exec_orchestration.defs.alerts import check_alert_sensor, run_failure_alert_sensor
 from exec_orchestration.defs.automation import marts_follow_sensor
 from exec_orchestration.defs.code_references import with_code_references
+from exec_orchestration.defs.erase_job import erase_person
 from exec_orchestration.defs.jobs import daily_refresh
+from exec_orchestration.defs.privacy_jobs import PRIVACY_JOBS
 from exec_orchestration.defs.purge_job import purge_job
 from exec_orchestration.defs.resume_sensor import budget_give_up, budget_resume_sensor
 from exec_orchestration.defs.schedules import SCHEDULES
 from exec_orchestration.defs.sensors import hr_roster_sensor
-from exec_orchestration.defs.sync_jobs import user_sync, user_sync_apply, user_sync_explain, user_sync_undo
+from exec_orchestration.defs.sync_jobs import SYNC_JOBS
 
 defs = dg.Definitions(
     assets=with_code_references(
@@ -49,7 +51,7 @@ defs = dg.Definitions(
         report_assets.learning_report,
     ),
     asset_checks=[*reference_checks.REFERENCE_CHECKS, summary_check.participants_agree_with_summary],
-    jobs=[daily_refresh, user_sync, user_sync_apply, user_sync_undo, user_sync_explain, budget_give_up, purge_job],
+    jobs=[daily_refresh, *SYNC_JOBS, budget_give_up, purge_job, *PRIVACY_JOBS, erase_person],
     schedules=SCHEDULES,
     sensors=[hr_roster_sensor, budget_resume_sensor, run_failure_alert_sensor, check_alert_sensor, marts_follow_sensor],
     resources=resources.RESOURCES,

@@ -36,6 +36,8 @@ OURS = (
     "WAREHOUSE_",
     "HR_",
     "USER_SYNC_",
+    "PII_",
+    "ERASE_",
     "PARTITIONS_",
     "LOOKBACK_",
     "MAX_",

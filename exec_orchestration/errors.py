@@ -17,6 +17,7 @@
     |-- SyncStopped            look at what Sparkwise says, then run again: only what has no answer is sent
     |-- TooManyRejectedRows    look into `rejected_rows`, mend the source or raise the limit
     |-- ChecksFailed           look at the checks: rows were loaded that nothing should be built on
+    |-- NotErased              look at where the person still stands, or name the person more closely
     |-- AlertNotSent           look at ALERT_URLS: a message was not taken, and is sent again
     `-- WarehouseError         mend the database, then run again: nothing was half-written
 
@@ -124,6 +125,10 @@ class TooManyRejectedRows(ExecOrchestrationError):
 
 class ChecksFailed(ExecOrchestrationError):
     """Checks of what was loaded or computed have failed; it stands, and nothing is built on it in this run."""
+
+
+class NotErased(ExecOrchestrationError):
+    """A person could not be erased everywhere, or not be told from others; nothing was erased."""
 
 
 class AlertNotSent(ExecOrchestrationError):

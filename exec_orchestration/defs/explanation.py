@@ -7,7 +7,7 @@ from pydantic import Field
 
 from exec_orchestration.defs.failures import told_plainly
 from exec_orchestration.defs.resources import SparkwiseResource, WarehouseResource
-from exec_orchestration.defs.roster_keeping import keep_roster, last_reading
+from exec_orchestration.defs.roster_keeping import keep_roster, last_reading, without_erased
 from exec_orchestration.defs.roster_resource import RosterResource
 from exec_orchestration.defs.sparkwise_assets import POOL
 from exec_orchestration.defs.sync_run import UserSync
@@ -51,7 +51,8 @@ def read_roster(context: dg.OpExecutionContext, roster: RosterResource, warehous
     """Read the roster anew; where it is refused, why, and the last accepted one still holds."""
     try:
         sheet = roster.sheet()
-        accepted = examine(sheet, roster.mapping, last=last_reading(warehouse.tables))
+        read = examine(sheet, roster.mapping, last=last_reading(warehouse.tables))
+        accepted = without_erased(warehouse.tables, read)
     except UnhealthyRoster as refusal:
         return str(refusal)
     facts = keep_roster(warehouse.tables, accepted, source=sheet.name, run_id=context.run.run_id)

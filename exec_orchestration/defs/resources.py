@@ -149,6 +149,15 @@ class SparkwiseResource:
         self._environment = environment
         self._warehouse = warehouse
         self._transport = transport
+        self.names: dict[str, set[str]] = {}
+
+    def users(self) -> Iterator[Item]:
+        """Every account; whose names they are is kept in `names`, for as long as this run goes on."""
+        for user in self.api.users():
+            if isinstance(user, dict) and isinstance(user.get("remoteId"), str):
+                names = {user.get("firstName"), user.get("lastName")}
+                self.names.setdefault(user["remoteId"], set()).update(each for each in names if isinstance(each, str))
+            yield user
 
     @cached_property
     def api(self) -> SparkwiseApi:

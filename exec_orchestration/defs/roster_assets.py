@@ -14,7 +14,7 @@ from exec_orchestration.defs.metadata import described, spec
 from exec_orchestration.defs.partitions import ONE_RUN
 from exec_orchestration.defs.previews import preview
 from exec_orchestration.defs.resources import SparkwiseResource, WarehouseResource
-from exec_orchestration.defs.roster_keeping import keep_roster, last_reading
+from exec_orchestration.defs.roster_keeping import keep_roster, last_reading, without_erased
 from exec_orchestration.defs.roster_resource import RosterResource
 from exec_orchestration.defs.sparkwise_assets import POOL
 from exec_orchestration.defs.sync_run import SyncConfig, UserSync, approval_of
@@ -42,7 +42,8 @@ def hr_roster(context: Context, config: RosterConfig, roster: Roster, warehouse:
     if unknown := set(config.accept) - set(ACCEPTABLE):
         raise BadSetting(f"accept holds {', '.join(sorted(unknown))}; valid are {', '.join(ACCEPTABLE)}.")
     sheet = roster.sheet()
-    accepted = examine(sheet, roster.mapping, last=last_reading(warehouse.tables), accept=config.accept)
+    read = examine(sheet, roster.mapping, last=last_reading(warehouse.tables), accept=config.accept)
+    accepted = without_erased(warehouse.tables, read)
     kept = keep_roster(warehouse.tables, accepted, source=sheet.name, run_id=context.run.run_id)
     facts = {**kept, "preview": preview(warehouse.tables, hr.hr_roster, None)}
     version = dg.DataVersion(str(warehouse.tables.newest(hr.hr_roster.c.valid_from, hr.hr_roster.c.valid_to)))

@@ -1,12 +1,14 @@
 """An accepted roster -> the warehouse: versions of people, the rows put aside, and what was read."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from exec_orchestration.roster.health import Reading, Roster
 from exec_orchestration.roster.person import Person
 from exec_orchestration.tables import roster_versions
+from exec_orchestration.tables.erased import guard_of
 from exec_orchestration.tables.hr import hr_roster, hr_roster_reads
 from exec_orchestration.tables.rows import RejectedRow, Row, rejected_row_values
 from exec_orchestration.tables.warehouse import Warehouse
@@ -19,15 +21,23 @@ def last_reading(warehouse: Warehouse) -> Reading | None:
     return None
 
 
+def without_erased(warehouse: Warehouse, roster: Roster) -> Roster:
+    """The roster without the bad rows of people who were erased; their good rows are left out when it is kept."""
+    guard = guard_of(warehouse)
+    return replace(roster, bad_rows=tuple(row for row in roster.bad_rows if not guard.knows(row.payload)))
+
+
 def keep_roster(warehouse: Warehouse, roster: Roster, *, source: str, run_id: str) -> Mapping[str, Any]:
     """Write an accepted roster; what was new about it, for the UI."""
     read_at, reading = datetime.now(UTC), roster.reading
+    guard = guard_of(warehouse)
     rejects = [RejectedRow(row.reason, dict(row.payload), None) for row in roster.bad_rows]
     values = rejected_row_values(hr_roster.name, rejects, fetched_at=read_at, run_id=run_id)
     warehouse.replace_rejects(hr_roster.name, [None], values)
     unread = {row.employee_id for row in roster.bad_rows if row.employee_id is not None}
     with warehouse.stage(hr_roster) as stage:
-        stage.fill(_version(person, read_at, run_id) for person in roster.people)
+        people = (_version(person, read_at, run_id) for person in roster.people)
+        stage.fill(guard.rows(hr_roster, people))
         stage.index("employee_id")
         statements = roster_versions.versions(stage.staged, read_at=read_at, unread=unread)
         closed, opened = stage.execute(hr_roster, *statements)
@@ -44,6 +54,7 @@ def keep_roster(warehouse: Warehouse, roster: Roster, *, source: str, run_id: st
     told = {name: value for name, value in facts.items() if value is not None and name != "modified_at"}
     return {
         **told,
+        **({"left_out_erased_people": left_out} if (left_out := guard.left_out) else {}),
         "versions_closed": closed,
         "versions_opened": opened,
         "ignored_columns": list(roster.ignored_columns),

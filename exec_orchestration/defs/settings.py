@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from exec_orchestration.apis.exec_com import check_key
-from exec_orchestration.defs import valid, warehouse_settings
+from exec_orchestration.defs import privacy_settings, valid, warehouse_settings
 from exec_orchestration.defs.setting import Setting
 
 EXEC_API_URL = Setting(
@@ -293,4 +293,4 @@ SHOW_PERSONAL_DATA = Setting(
 )
 
 _OWN = tuple(value for value in dict(globals()).values() if isinstance(value, Setting))
-SETTINGS: tuple[Setting[Any], ...] = (*_OWN, *warehouse_settings.SETTINGS)
+SETTINGS: tuple[Setting[Any], ...] = (*_OWN, *warehouse_settings.SETTINGS, *privacy_settings.SETTINGS)

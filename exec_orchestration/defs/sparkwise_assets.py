@@ -56,6 +56,6 @@ def sparkwise_completions(context: Context, sparkwise: Sparkwise, warehouse: Tab
 def sparkwise_users(context: Context, sparkwise: Sparkwise, warehouse: Tables) -> Results:
     load = Load(context, tables.sparkwise_users, warehouse, sparkwise.api.client)
     with load.staging() as staging:
-        staging.read(sparkwise.api.users)
+        staging.read(sparkwise.users)
         staging.publish()
     yield from load.results()

@@ -17,6 +17,7 @@ from exec_orchestration.defs.partitions import DayWindow
 from exec_orchestration.defs.previews import preview
 from exec_orchestration.errors import TooManyRejectedRows, without_e_mails
 from exec_orchestration.tables.declare import PARTITION
+from exec_orchestration.tables.erased import guard_of
 from exec_orchestration.tables.rows import Day, DayOf, Reading, RejectedRow, batched, read_rows, rejected_row_values
 from exec_orchestration.tables.warehouse import Stage
 
@@ -40,6 +41,7 @@ class Staging:
         self._limit = load.warehouse.max_rejected_rows
         self._readings: list[Reading] = []
         self._recorded = False
+        self._guard = guard_of(load.warehouse.tables)
 
     def read(self, listing: Listing, *, partition: Day | DayOf | None = None, **given: Any) -> None:
         """Stage one listing, read again from its beginning if it moves; `given` are columns that no item carries."""
@@ -49,7 +51,10 @@ class Staging:
             reading = Reading(keep=self._limit + 100)
             kept = _without(self._load.leave_out, items, reading)
             rows = read_rows(self._load.table, kept, reading, given=every, partition=partition)
-            self.stage.fill(rows, part=len(self._readings))
+            before = self._guard.left_out
+            self.stage.fill(self._guard.rows(self._load.table, rows), part=len(self._readings))
+            forgotten = reading.forget(self._guard.knows) if self._guard else 0
+            reading.erased = self._guard.left_out - before + forgotten
             return reading
 
         self._readings.append(read_settled(listing, consume))
@@ -126,11 +131,13 @@ class Staging:
         """What the UI shows of this materialization."""
         flags = sum((reading.flags for reading in self._readings), Counter[str]())
         left_out = sum(reading.left_out for reading in self._readings)
+        erased = sum(reading.erased for reading in self._readings)
         return {
             **(window_told(window) if window else {}),
             **self._load.spent(),
             "rejected_rows": self.count_rejects(_days(window)),
             **({"left_out_system_users": left_out} if self._load.leave_out else {}),
+            **({"left_out_erased_people": erased} if erased else {}),
             "flagged": dg.MetadataValue.json(_told(flags)) if flags else "nothing",
             **({"read_together": f"{self._days} days; the first of them tells the requests"} if self._days > 1 else {}),
         }

@@ -76,3 +76,6 @@ user_sync_undo = dg.define_asset_job(
 def user_sync_explain() -> None:
     """One person, explained."""
     explain()
+
+
+SYNC_JOBS = (user_sync, user_sync_apply, user_sync_undo, user_sync_explain)

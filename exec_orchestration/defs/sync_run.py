@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, cast
 
 import dagster as dg
@@ -20,6 +21,7 @@ from exec_orchestration.defs.drawn import Plots, drawn
 from exec_orchestration.defs.lanes import charge_of
 from exec_orchestration.defs.loading import Load
 from exec_orchestration.defs.metadata import row_count
+from exec_orchestration.defs.name_book import NameBook, book_of
 from exec_orchestration.defs.previews import preview
 from exec_orchestration.defs.resources import SparkwiseResource, WarehouseResource
 from exec_orchestration.defs.roster_resource import RosterResource
@@ -128,7 +130,7 @@ class UserSync:
         context = cast("dg.AssetExecutionContext", self.context)
         load = Load(context, sparkwise.sparkwise_users, self.warehouse, self.sparkwise.api.client)
         with load.staging() as staging:
-            staging.read(self.sparkwise.api.users)
+            staging.read(self.sparkwise.users)
             staging.record_rejects()
             staging.judge_rejects()
             replaced = staging.stage.replace(None, version=load.run_id)
@@ -138,7 +140,16 @@ class UserSync:
     def differences(self, accounts: Sequence[Account], *, retry_refused: bool = False) -> list[Change]:
         """What has to change for Sparkwise to be as HR asks for."""
         given = circumstances(self.roster, self.warehouse)
-        return diff(people_of(self.tables), accounts, replace(given, refused={}) if retry_refused else given)
+        given = replace(given, refused={}) if retry_refused else given
+        return self.book.sayable(diff(people_of(self.tables), accounts, given))
+
+    @cached_property
+    def book(self) -> NameBook:
+        """The names that the tables hide."""
+        veil = self.tables.veil
+        if not veil.hides:
+            return NameBook(veil)
+        return book_of(veil, self.roster.sheet(), self.roster.mapping, self.sparkwise.names)
 
     def taken_back(self, plan_id: str, accounts: Sequence[Account]) -> list[Change]:
         """What takes a plan back. Raises PlanRefused where it never did anything."""
@@ -148,7 +159,7 @@ class UserSync:
                 f"There is nothing to undo: no change of a plan {plan_id} was ever applied. The plans are in "
                 "user_sync_plan, and what was applied in user_sync_outcome; nothing was sent."
             )
-        return inverse(done, accounts, protected=self.roster.protected, plan_id=plan_id)
+        return self.book.sayable(inverse(done, accounts, protected=self.roster.protected, plan_id=plan_id))
 
     def seen_by_approver(self, fingerprint: str, *, now: datetime) -> list[tuple[str, str]]:
         """Whom the approved plan held back, and from what. Raises PlanRefused where there is none, or none valid."""
@@ -207,7 +218,9 @@ class UserSync:
     def world(self, kept: WarehouseJournal) -> World:
         """Sparkwise, the journal and the clock."""
         ids = {account.remote_id: account.id for account in accounts_of(self.tables) if account.remote_id}
-        vendor = SparkwiseVendor(self.sparkwise.api, deactivate_by=self.sparkwise.deactivate_by, ids=ids)
+        vendor = SparkwiseVendor(
+            self.sparkwise.api, deactivate_by=self.sparkwise.deactivate_by, ids=ids, book=self.book
+        )
         transient = self.roster.transient_errors
         return World(
             vendor=vendor,

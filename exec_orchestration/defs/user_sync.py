@@ -3,19 +3,22 @@ wing asks for, and the circumstances of a diff. No decision about a person is ta
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from exec_orchestration.apis.sparkwise import BatchAnswer, SparkwiseApi
+from exec_orchestration.defs.name_book import NameBook
 from exec_orchestration.defs.resources import WarehouseResource
 from exec_orchestration.defs.roster_resource import RosterResource
+from exec_orchestration.errors import VendorError
 from exec_orchestration.roster.account import Account, Outcome, Reply
 from exec_orchestration.roster.apply import APPLIED, REFUSED, SENT, UNKNOWN
 from exec_orchestration.roster.diff import DEACTIVATE, Change, Circumstances, Refusal
+from exec_orchestration.roster.discretion import discreet
 from exec_orchestration.roster.health import BadRow, readable_id
 from exec_orchestration.roster.person import Person
 from exec_orchestration.roster.plan import Plan
@@ -30,10 +33,11 @@ from exec_orchestration.tables.warehouse import Warehouse
 
 
 class SparkwiseVendor:
-    """Sparkwise as the side wing knows it. `ids` leads from remote ids to account ids."""
+    """Sparkwise as the side wing knows it. `ids` leads from remote ids to account ids, `book` from hashes to names."""
 
-    def __init__(self, api: SparkwiseApi, *, deactivate_by: str, ids: Mapping[str, str]) -> None:
+    def __init__(self, api: SparkwiseApi, *, deactivate_by: str, ids: Mapping[str, str], book: NameBook) -> None:
         self._api = api
+        self._book = book
         self._deactivate_by = deactivate_by
         self._ids = ids
 
@@ -41,21 +45,31 @@ class SparkwiseVendor:
         """Create or update accounts of `{first_name, last_name, active, remote_id}`."""
         sent = [
             {
-                "firstName": user["first_name"],
-                "lastName": user["last_name"],
+                "firstName": self._book.plain(user["first_name"]),
+                "lastName": self._book.plain(user["last_name"]),
                 "active": user["active"],
                 "remoteId": user["remote_id"],
             }
             for user in users
         ]
-        return self._reply(self._api.upsert(sent))
+        return self._ask(lambda: self._api.upsert(sent), [user["remote_id"] for user in users])
 
     def deactivate(self, remote_ids: Sequence[str]) -> Reply:
         """Switch accounts off."""
         by_id = self._deactivate_by == "id"
-        return self._reply(
-            self._api.deactivate([{"id": self._ids[each]} if by_id else {"remoteId": each} for each in remote_ids])
-        )
+        sent = [{"id": self._ids[each]} if by_id else {"remoteId": each} for each in remote_ids]
+        return self._ask(lambda: self._api.deactivate(sent), remote_ids)
+
+    def _ask(self, send: Callable[[], BatchAnswer], remote_ids: Sequence[str]) -> Reply:
+        """The answer, in whose words no name stands that only the book knows."""
+        hidden = self._book.names_of(remote_ids)
+        try:
+            reply = self._reply(send())
+        except VendorError as error:
+            error.args = (discreet(str(error), hidden),) if hidden else error.args
+            raise
+        refused = {name: discreet(said, hidden) if hidden else said for name, said in reply.refused.items()}
+        return replace(reply, refused=refused)
 
     def _reply(self, answer: BatchAnswer) -> Reply:
         """The answer by remote id; entries that name nobody leave their people in neither list."""
@@ -159,7 +173,12 @@ def people_of(warehouse: Warehouse) -> list[Person]:
 def bad_rows_of(warehouse: Warehouse) -> list[BadRow]:
     """The rows of the last accepted roster that could not be read."""
     query = sa.select(rejected_rows.c.reason, rejected_rows.c.payload).where(rejected_rows.c.asset == hr_roster.name)
-    return [BadRow(row.reason, row.payload, readable_id(row.payload)) for row in warehouse.read(query)]
+    # A row of hashes tells nobody from anybody: where its id cannot be read, it may be about everybody who is absent.
+    known = {"employee_id"} if warehouse.veil.hides else None
+    rows = [
+        (row.reason, {k: v for k, v in row.payload.items() if not known or k in known}) for row in warehouse.read(query)
+    ]
+    return [BadRow(reason, payload, readable_id(payload)) for reason, payload in rows]
 
 
 def unreadable_accounts_of(warehouse: Warehouse) -> list[BadRow]:

@@ -8,10 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from exec_orchestration.defs import settings, warehouse_settings
+from exec_orchestration.defs import privacy_settings, settings, warehouse_settings
 from exec_orchestration.defs.setting import Environment
+from exec_orchestration.tables import privacy_state
 from exec_orchestration.tables.engines.patience import Patience
 from exec_orchestration.tables.purge import month_before
+from exec_orchestration.tables.veil import Veil
 from exec_orchestration.tables.warehouse import Warehouse
 
 
@@ -24,12 +26,30 @@ class WarehouseResource:
     @cached_property
     def tables(self) -> Warehouse:
         """The warehouse itself. Raises BadSetting or WarehouseError before anything is fetched."""
+        privacy_state.agree(self.unsettled)
+        return self.unsettled
+
+    @cached_property
+    def unsettled(self) -> Warehouse:
+        """The warehouse, whether it holds persons as PII_MODE asks for or not."""
         limits = (warehouse_settings.WAREHOUSE_STATEMENT_SECONDS, warehouse_settings.WAREHOUSE_LOCK_SECONDS)
         patience = Patience(*(limit.read(self._environment) for limit in limits))
         layout = warehouse_settings.WAREHOUSE_PARTITIONS.read(self._environment)
-        warehouse = Warehouse(settings.WAREHOUSE_URL.read(self._environment), patience=patience, layout=layout)
+        url = settings.WAREHOUSE_URL.read(self._environment)
+        warehouse = Warehouse(url, patience=patience, layout=layout, veil=self._veil)
         warehouse.migrate()
         return warehouse
+
+    @property
+    def _veil(self) -> Veil:
+        """How persons are stored. Raises BadSetting."""
+        is_hashed = privacy_settings.PII_MODE.read(self._environment) == privacy_settings.HASHED
+        return Veil(privacy_settings.PII_KEY.read(self._environment)) if is_hashed else Veil()
+
+    @property
+    def erase_person_file(self) -> Path:
+        """The file that names who is to be erased."""
+        return privacy_settings.ERASE_PERSON_FILE.read(self._environment)
 
     @cached_property
     def max_rejected_rows(self) -> int:
@@ -76,5 +96,5 @@ class WarehouseResource:
 
     def close(self) -> None:
         """Give the connections back, if there are any."""
-        if "tables" in self.__dict__:
-            self.tables.close()
+        if "unsettled" in self.__dict__:
+            self.unsettled.close()

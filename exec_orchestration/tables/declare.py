@@ -18,6 +18,10 @@ METADATA = sa.MetaData()
 PARTITION = "partition_date"
 Group = Literal["exec", "sparkwise", "hr", "analytics", "user_sync", "ledger"]
 Range = tuple[float | None, float | None]
+# What a personal column holds: an address, a name, an id, a JSON value or words in which persons may stand.
+Personal = Literal["email", "name", "id", "json", "words"]
+# Who gives out the identifier of a person.
+Who = Literal["email", "employee", "exec_user", "account"]
 
 # Between which values, both ends included, a number of a unit can lie. A unit that is not here counts something.
 RANGE_OF_UNIT: dict[str, Range] = {
@@ -57,7 +61,10 @@ def column(
     required: bool = False,
     unit: str | None = None,
     accepted: Collection[str] | None = None,
-    personal: bool = False,
+    personal: Personal | None = None,
+    who: Who | None = None,
+    is_mention: bool = False,
+    belongs_to: str | None = None,
     refers_to: str | None = None,
     made_of: Collection[str] = (),
 ) -> sa.Column[Any]:
@@ -65,12 +72,18 @@ def column(
 
     `refers_to` is the `table.column` in which its value should be found. `made_of` are the `table.column`s from which
     code computes it: a query's columns need none, they are read off the query. Its range follows from its unit.
+
+    `who` says whose identifier it is: the row is that person's, unless the column `is_mention` of somebody else.
+    `belongs_to` is the `table.column` whose person the row is about where it names none itself.
     """
     info = {
         "source": source,
         "unit": unit,
         "accepted": tuple(accepted) if accepted else None,
         "personal": personal,
+        "who": who or ("email" if personal == "email" else None),
+        "is_mention": is_mention,
+        "belongs_to": belongs_to,
         "refers_to": refers_to,
         "made_of": tuple(made_of),
         "range": RANGE_OF_UNIT.get(unit, COUNTED) if unit else None,
@@ -159,6 +172,11 @@ def description_of(table: sa.Table) -> str:
     source, inputs = table.info["source"], ", ".join(f"`{name}`" for name in table.info["inputs"])
     told = [f"Source: {source}." if source else "", f"Made of {inputs}." if inputs else ""]
     return " ".join([str(table.comment), *filter(None, told)])
+
+
+def holds_persons(column: sa.Column[Any]) -> bool:
+    """True for a column in which a person may stand: one that is personal, and what nobody has declared."""
+    return bool(column.info.get("personal")) or column.name == "extra"
 
 
 def has_personal_data(table: sa.Table) -> bool:

@@ -50,14 +50,19 @@ def _table(table: sa.Table) -> Iterator[str]:
 
 def main(arguments: list[str]) -> int:
     """Write the page, or compare it with the file and say what to do."""
-    parser = argparse.ArgumentParser(description="docs/tables.md from the declarations")
+    return written(arguments, document(), what="docs/tables.md")
+
+
+def written(arguments: list[str], text: str, *, what: str) -> int:
+    """Write a text that follows from the declarations into a file, or compare it with that."""
+    parser = argparse.ArgumentParser(description=f"{what} from the declarations")
     parser.add_argument("file", type=Path)
     parser.add_argument("--check", action="store_true", help="only compare")
     options = parser.parse_args(arguments)
     if not options.check:
-        options.file.write_text(document(), encoding="utf-8")
+        options.file.write_text(text, encoding="utf-8")
         return 0
-    if options.file.exists() and options.file.read_text(encoding="utf-8") == document():
+    if options.file.exists() and options.file.read_text(encoding="utf-8") == text:
         return 0
     print(f"{options.file} is not what the declarations generate; run `make docs`.")
     return 1

@@ -10,7 +10,7 @@ rejected_rows = table(
     text("asset", "The table that it was meant for.", required=True),
     day(PARTITION, "The partition that it belongs to; null where the row does not say."),
     text("reason", "Each value that does not fit, and why.", required=True),
-    json_text("payload", "The row as it came.", required=True, personal=True),
+    json_text("payload", "The row as it came.", required=True, personal="json"),
     instant("fetched_at", "When the listing that brought it was begun (UTC).", required=True),
     text("run_id", "The Dagster run that brought it.", required=True),
     group="ledger",
@@ -33,6 +33,24 @@ changed_learners = table(
     "computed, or had changed when it was computed last.",
     text("since", "The version of learner_lift, in data_versions, that lacks the change.", key=True),
     text("scenario_id", "The scenario.", key=True),
-    text("user_id", "Exec's id of the person.", key=True),
+    text("user_id", "Exec's id of the person.", key=True, who="exec_user"),
+    group="ledger",
+)
+
+privacy_state = table(
+    "privacy_state",
+    "One row per fact about how persons are stored here: a check of the key that their hashes were made with (no row "
+    "while they are stored as they are), and the salt of erased_people.",
+    text("name", "The fact.", key=True),
+    text("value", "What holds.", required=True),
+    group="ledger",
+)
+
+erased_people = table(
+    "erased_people",
+    "One row per identifier of somebody who was erased, as a salted hash: loads leave out whoever has it.",
+    text("token", "HMAC-SHA256 of the identifier, by the salt of this warehouse.", key=True),
+    instant("erased_at", "When the person was erased (UTC).", required=True),
+    text("run_id", "The Dagster run that did it.", required=True),
     group="ledger",
 )

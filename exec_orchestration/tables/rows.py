@@ -9,7 +9,7 @@ both are counted as flags. Nothing is dropped in silence. A batch in which nothi
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from itertools import chain, islice
@@ -59,9 +59,17 @@ class Reading:
     keep: int = 100
     accepted: int = 0
     left_out: int = 0
+    erased: int = 0
     flags: Counter[str] = field(default_factory=Counter)
     rejected: list[RejectedRow] = field(default_factory=list)
     rejected_by_day: Counter[date | None] = field(default_factory=Counter)
+
+    def forget(self, is_forgotten: Callable[[Any], bool]) -> int:
+        """Take back the kept rejects whose payload is to be forgotten; how many these were."""
+        gone = [row for row in self.rejected if is_forgotten(row.payload)]
+        self.rejected = [row for row in self.rejected if row not in gone]
+        self.rejected_by_day -= Counter(row.partition_date for row in gone)
+        return len(gone)
 
     def reject(self, row: RejectedRow) -> None:
         self.rejected_by_day[row.partition_date] += 1

@@ -18,14 +18,19 @@ user_sync_plan = table(
     "not kept.",
     text("plan_id", "The plan; ids sort by time.", key=True),
     text(
-        "employee_id", "HR's id of the person, which is the account's remote id.", key=True, personal=True, made_of=IDS
+        "employee_id",
+        "HR's id of the person, which is the account's remote id.",
+        key=True,
+        personal="id",
+        who="employee",
+        made_of=IDS,
     ),
     text("action", "What is to be done.", required=True, accepted=ACTIONS, made_of=(*PERSON, *ACCOUNT)),
     json_text(
         "changes",
         "The fields that change, as {field: [from, to]}.",
         required=True,
-        personal=True,
+        personal="json",
         made_of=(*PERSON, *ACCOUNT),
     ),
     text("reason", "Why, in words.", required=True, made_of=(*PERSON, *ACCOUNT)),
@@ -36,7 +41,7 @@ user_sync_plan = table(
         made_of=(*IDS, *PERSON, *ACCOUNT),
     ),
     json_text(
-        "account", "How the account is to be; null where nothing is to be written.", personal=True, made_of=PERSON
+        "account", "How the account is to be; null where nothing is to be written.", personal="json", made_of=PERSON
     ),
     text(
         "person_fingerprint",
@@ -56,7 +61,14 @@ user_sync_outcome = table(
     "user_sync_outcome",
     "One row per plan, person and attempt: what was sent to Sparkwise and what came back. Written before it is sent.",
     text("plan_id", "The plan that asked for it.", key=True, made_of=("user_sync_plan.plan_id",)),
-    text("employee_id", "HR's id of the person.", key=True, personal=True, made_of=("user_sync_plan.employee_id",)),
+    text(
+        "employee_id",
+        "HR's id of the person.",
+        key=True,
+        personal="id",
+        who="employee",
+        made_of=("user_sync_plan.employee_id",),
+    ),
     integer("attempt", "1 for the first time that this plan's change was sent.", key=True),
     text("action", "What was asked for.", required=True, accepted=WRITES, made_of=("user_sync_plan.action",)),
     text(
@@ -66,7 +78,7 @@ user_sync_outcome = table(
         required=True,
         accepted=RESULTS,
     ),
-    text("error", "What Sparkwise said, or why the result is not known.", personal=True),
+    text("error", "What Sparkwise said, or why the result is not known.", personal="words"),
     instant("sent_at", "When it was sent.", required=True),
     instant("answered_at", "When the result was known."),
     text("run_id", "The Dagster run that sent it.", required=True),

@@ -23,6 +23,7 @@ from exec_orchestration.tables.engines.patience import Patience
 from exec_orchestration.tables.ledger import rejected_rows
 from exec_orchestration.tables.migrate import migrate
 from exec_orchestration.tables.rows import Row
+from exec_orchestration.tables.veil import PLAIN, Veil
 from exec_orchestration.tables.window import Replaced, Window
 
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ BATCH_ROWS = 2_000
 class Warehouse:
     """One database by its SQLAlchemy URL: schema, windows, frames. Every error is a WarehouseError or BadSetting."""
 
-    def __init__(self, url: str, *, patience: Patience = dialects.FOR_EVER, layout: str = UNCHANGED) -> None:
+    def __init__(
+        self, url: str, *, patience: Patience = dialects.FOR_EVER, layout: str = UNCHANGED, veil: Veil = PLAIN
+    ) -> None:
+        self.veil = veil
         self.engine = dialects.engine_for(url, patience=patience)
         self._offer = dialects.offer(self.engine)
         self._layout = layout
@@ -57,7 +61,7 @@ class Warehouse:
     def stage(self, table: sa.Table) -> Iterator["Stage"]:
         """A place for rows of `table` that nobody else sees, until they replace a window."""
         with self._guarded(f"stage rows for {table.name}"), self.engine.connect() as connection:
-            stage = Stage(connection, table)
+            stage = Stage(connection, table, self.veil)
             try:
                 yield stage
             finally:
@@ -110,7 +114,7 @@ class Warehouse:
             self._offer.keep_other_writers_out(connection, rejected_rows)
             connection.execute(rejected_rows.delete().where(rejected_rows.c.asset == asset, of_days))
             if values:
-                connection.execute(rejected_rows.insert(), values)
+                connection.execute(rejected_rows.insert(), self.veil.rejects(values))
 
     def read(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:
         """The rows of a query that is known to be small enough for memory."""
@@ -121,7 +125,7 @@ class Warehouse:
         """Execute statements, each with its parameters, in one transaction."""
         with self._guarded("write"), dialects.writing(self.engine) as connection:
             for statement, parameters in statements:
-                connection.execute(statement, parameters)
+                connection.execute(statement, self.veil.parameters(statement.table, parameters))
 
     def write_alone(self, purpose: str, *statements: sa.UpdateBase) -> None:
         """Execute statements in one transaction, while nobody else does so for this purpose."""
@@ -172,8 +176,9 @@ class Warehouse:
 class Stage:
     """Rows of one table in a temporary table of one connection, in numbered parts. Made by `Warehouse.stage`."""
 
-    def __init__(self, connection: Connection, table: sa.Table) -> None:
+    def __init__(self, connection: Connection, table: sa.Table, veil: Veil) -> None:
         self._connection = connection
+        self._veil = veil
         self._offer = dialects.offer(connection)
         self.table = table
         self._parts: set[int] = set()
@@ -191,7 +196,8 @@ class Stage:
             self._connection.execute(self.staged.delete().where(self.staged.c.stage_part == part))
         self._parts.add(part)
         self._connection.commit()
-        load, count, source = self._offer.bulk_loader(self._connection, self.staged, last=part), 0, iter(rows)
+        load, count = self._offer.bulk_loader(self._connection, self.staged, last=part), 0
+        source = iter(self._veil.rows(self.table, rows))
         while batch := list(islice(source, BATCH_ROWS)):
             load(batch)
             count += len(batch)

@@ -33,6 +33,7 @@ ALERT_SECRET = "hushhushsecret"
 ALERT_URL = f"json://duty:{ALERT_SECRET}@alerts.example/hook"
 PEOPLE = 420
 REPOSITORY = defs.get_repository_def()
+MODE = {"PII_MODE": "hashed", "PII_KEY": "zvxkwj" * 8}
 TABLES = {name: table for name, table in METADATA.tables.items() if table.info["group"] != "ledger"}
 RAW = ("exec", "sparkwise")
 SYLLABLES = ("zyq", "vrox", "jhuk", "wexq", "qirj", "xolv", "kvaz", "yjub", "fwih", "gzem")
@@ -40,7 +41,7 @@ SYLLABLES = ("zyq", "vrox", "jhuk", "wexq", "qirj", "xolv", "kvaz", "yjub", "fwi
 
 def rare(prefix: str) -> Iterator[str]:
     """Names that no text holds by chance."""
-    return (f"{prefix}{''.join(each)}".capitalize() for each in itertools.product(SYLLABLES, repeat=3))
+    return (f"{prefix}{''.join(each)}".capitalize() for each in itertools.product(SYLLABLES, repeat=4))
 
 
 FIRST_NAMES, LAST_NAMES = rare("q"), rare("w")
@@ -69,8 +70,10 @@ def disk(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
         yield made
 
 
-@pytest.fixture
-def company(tmp_path: Path, disk: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Iterator[Company]:
+@pytest.fixture(params=[{}])
+def company(
+    request: pytest.FixtureRequest, tmp_path: Path, disk: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Company]:
     """A company whose people, at HR and at both vendors, have such names."""
     for place, count in (("FIRST_NAMES", 21), ("LAST_NAMES", 17)):
         words = [names()[place == "LAST_NAMES"] for _ in range(count)]
@@ -79,6 +82,7 @@ def company(tmp_path: Path, disk: dg.DagsterInstance, monkeypatch: pytest.Monkey
     world = build_world(11, until=date(2026, 1, 12), people=40)
     url = f"sqlite:///{tmp_path}/warehouse.db"
     made = Company(Sandbox(world), tmp_path, url, disk, people=0)
+    made.environment |= request.param
     made.hr({f"E{number:04d}": person() for number in range(1, PEOPLE + 1)})
     made._put_accounts([account_for(each) for each in made.people.values()])
     yield made
@@ -100,7 +104,7 @@ def everything_below(folder: Path) -> dict[str, str]:
 
 def secrets() -> list[str]:
     """All that must not be found. Addresses are made of names, and are found by them."""
-    return [*NAMES, "@privacy.example", EXEC_KEY, SPARKWISE_KEY, ALERT_SECRET]
+    return [*NAMES, "@privacy.example", EXEC_KEY, SPARKWISE_KEY, ALERT_SECRET, MODE["PII_KEY"]]
 
 
 def leaks(texts: dict[str, str]) -> list[str]:
@@ -224,6 +228,7 @@ def fail_in_all_ways(company: Company) -> None:
     fails(company.sync, "start_date must be a day")
 
 
+@pytest.mark.parametrize("company", [{}, MODE], ids=["plain", "hashed"], indirect=True)
 def test_nobody_is_told_of(
     company: Company,
     disk: dg.DagsterInstance,
@@ -231,7 +236,10 @@ def test_nobody_is_told_of(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Whatever goes right or wrong: no name, no address and no key in any file but the warehouse, and in no alert."""
+    """Whatever goes right or wrong: no name, no address and no key in any file but the warehouse, and in no alert.
+
+    With PII_MODE=hashed, not in the warehouse either.
+    """
     caplog.set_level(logging.INFO)
     duty = Duty(disk, monkeypatch)
     load_everything(company, tmp_path)
@@ -250,6 +258,8 @@ def test_nobody_is_told_of(
     written = everything_below(tmp_path)
     assert {"warehouse.db", "roster.csv", "report.html"} <= set(written)
     assert [place for place, text in written.items() if EXEC_KEY in text or SPARKWISE_KEY in text] == []
+    held = everything_below(company.roster.parent)["warehouse.db"]
+    assert (leaks({"the warehouse": held}) == []) == ("PII_KEY" in company.environment)
 
 
 def test_the_setting_shows_names(company: Company, disk: dg.DagsterInstance, tmp_path: Path) -> None:
