@@ -20,6 +20,7 @@ from exec_orchestration.tables import changes, dialects, versions
 from exec_orchestration.tables.declare import PARTITION, is_daily
 from exec_orchestration.tables.engines.layout import UNCHANGED
 from exec_orchestration.tables.engines.patience import Patience
+from exec_orchestration.tables.garbage import only_new_garbage
 from exec_orchestration.tables.ledger import rejected_rows
 from exec_orchestration.tables.migrate import migrate
 from exec_orchestration.tables.rows import Row
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BATCH_ROWS", "Replaced", "Stage", "Warehouse", "Window"]
 
-BATCH_ROWS = 2_000
+BATCH_ROWS = 500
 
 
 class Warehouse:
@@ -198,9 +199,10 @@ class Stage:
         self._connection.commit()
         load, count = self._offer.bulk_loader(self._connection, self.staged, last=part), 0
         source = iter(self._veil.rows(self.table, rows))
-        while batch := list(islice(source, BATCH_ROWS)):
-            load(batch)
-            count += len(batch)
+        with only_new_garbage():
+            while batch := list(islice(source, BATCH_ROWS)):
+                load(batch)
+                count += len(batch)
         self._connection.commit()
         return count
 
