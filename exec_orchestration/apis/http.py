@@ -58,7 +58,6 @@ class JsonClient:
                 min(SILENCE_SECONDS, vendor.max_answer_seconds),
                 connect=min(CONNECT_SECONDS, vendor.max_answer_seconds),
             ),
-            follow_redirects=False,
             transport=transport,
             trust_env=not is_loopback(host),
         )

@@ -68,11 +68,17 @@ def test_the_script_is_what_the_declarations_say() -> None:
     assert SCRIPT.read_text() == grants()
 
 
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    """What Dagster remembers, in memory."""
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
 def test_a_run_needs_no_more_than_rows(
-    url_of: Callable[[str], str], make_sandbox: Callable[..., Sandbox], tmp_path: Path
+    url_of: Callable[[str], str], make_sandbox: Callable[..., Sandbox], instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
     """It loads, computes, syncs, purges and erases with the role of a run."""
-    instance = dg.DagsterInstance.ephemeral()
     sandbox, roster, person = make_sandbox(), tmp_path / "roster.csv", tmp_path / "person.toml"
     write_roster(roster, roster_rows(sandbox.world.cast, LAST_DAY))
     settings = {"HR_ROSTER_URL": str(roster), "ERASE_PERSON_FILE": str(person)}
