@@ -53,7 +53,7 @@ lint: setup  ## style, types, the house's law, docs/tables.md, deploy/grants.sql
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive exec_orchestration
 	.ci/audit
 
-bench: setup $(DLT)/.ready  ## rows per second, memory, growth and latency, as ratios in one run; 15 minutes
+bench: setup $(DLT)/.ready  ## rows per second, memory, growth and latency, as ratios in one run; ten minutes
 	$(BIN)/python -m bench
 
 $(DLT)/.ready: bench/dlt-requirements.txt
