@@ -1,6 +1,6 @@
 """A roster that HR's system writes in place, over and over, while syncs read it: refused or whole.
 
-What is left alone half-written, less than a tenth short, no reader can tell from a small roster (docs/reliability.md).
+What is paused less than a tenth short of the last roster, no reader can tell from a small one (docs/reliability.md).
 """
 
 import threading
@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from exec_orchestration_tests.faults.company import CHANGED, WORLD, Case, Company
+from exec_orchestration_tests.faults.company import CHANGED, NEW, PEOPLE, WORLD, Case, Company
 from exec_orchestration_tests.faults.conftest import FIRST_SEED, Note
 from exec_orchestration_tests.faults.places import Databases, sandbox
 
@@ -20,6 +20,7 @@ pytestmark = pytest.mark.faults
 
 SEEDS, SYNCS = 2, 8
 LONGEST_PAUSE_SECONDS = 0.4
+PAUSED_BY = 0.85 * PEOPLE / (PEOPLE + NEW)
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +32,12 @@ def company(engines: Callable[[str], Databases], tmp_path_factory: pytest.TempPa
 
 @contextmanager
 def rewritten(roster: Path, random: Random) -> Iterator[None]:
-    """The same roster written again and again, each time with a pause somewhere in its first nine tenths."""
+    """The same roster written again and again, with a pause before nine tenths of those of the last one are in it."""
     whole, over = roster.read_bytes(), threading.Event()
 
     def write() -> None:
         while not over.is_set():
-            cut = int(len(whole) * random.uniform(0, 0.88))
+            cut = int(len(whole) * random.uniform(0, PAUSED_BY))
             with roster.open("wb", buffering=0) as file:
                 file.write(whole[:cut])
                 time.sleep(random.uniform(0, LONGEST_PAUSE_SECONDS))
