@@ -2,6 +2,7 @@
 
 import gc
 import sqlite3
+import weakref
 from pathlib import Path
 
 import dagster as dg
@@ -34,6 +35,8 @@ def test_the_log_stays_in_place_while_the_owner_lives(tmp_path: Path) -> None:
 
 
 def test_other_instances_have_no_such_files() -> None:
-    """An instance in memory is left alone."""
+    """Of an instance in memory nothing is held for its owner."""
+    owner = Owner()
     with dg.DagsterInstance.ephemeral() as instance:
-        hold_open(Owner(), instance, "run")
+        hold_open(owner, instance, "run")
+    assert weakref.getweakrefcount(owner) == 0
