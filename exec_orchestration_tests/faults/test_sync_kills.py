@@ -17,7 +17,7 @@ from exec_orchestration_tests.faults.places import Databases, sandbox
 
 pytestmark = pytest.mark.faults
 
-SEEDS, KILLS = 10, 10
+SEEDS, KILLS = 12, 10
 # Requests and answers are few, and where it matters most.
 KINDS = (CLOCK, CLOCK, "statement", "statement", "commit", "request", "answer")
 CompanyOf = Callable[[str], Company]
