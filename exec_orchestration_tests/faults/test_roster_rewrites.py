@@ -1,6 +1,7 @@
 """A roster that HR's system writes in place, over and over, while syncs read it: refused or whole.
 
-What is paused less than a tenth short of the last roster, no reader can tell from a small one (docs/reliability.md).
+Only pauses that leave less than nine tenths of the last roster. One that has grown further than that is taken as it
+stands in mid-write, and the sync calls it a success: a known defect (docs/reliability.md).
 """
 
 import threading
