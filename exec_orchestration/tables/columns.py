@@ -5,7 +5,7 @@ that converting each value would change nothing. Anything unusual in any item ra
 one by one, which tells what it was.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import repeat
 from operator import itemgetter
@@ -36,26 +36,29 @@ def read_columns(items: list[Any], template: list[Any], holders: list[Holder]) -
         objects = items if holder.name is None else _nested(items, holder)
         if not holder.known.issuperset(set().union(*objects)):
             raise Unusual("a field that the declaration does not know")
-        for field in holder.fields:
-            columns[field.at] = _typed(_values(objects, field.key), field)
+        for field, values in zip(holder.fields, _values(objects, [field.key for field in holder.fields]), strict=True):
+            columns[field.at] = _typed(values, field)
     return columns
 
 
 def _nested(items: list[Any], holder: Holder) -> list[Any]:
     """The objects in which the values stand; one without any, where an item has none."""
     nothing = dict.fromkeys(field.key for field in holder.fields)
-    return [nothing if each is None else each for each in _values(items, str(holder.name))]
+    (found,) = _values(items, [str(holder.name)])
+    return [nothing if each is None else each for each in found]
 
 
-def _values(objects: list[Any], key: str) -> list[Any]:
-    """The value of each object; what it does not have is None."""
+def _values(objects: list[Any], keys: list[str]) -> list[Sequence[Any]]:
+    """The values of all objects under each key; what an object does not have is None."""
     try:
-        return list(map(itemgetter(key), objects))
+        if len(keys) > 1:
+            return list(zip(*map(itemgetter(*keys), objects), strict=True))
     except KeyError:
-        return [each.get(key) for each in objects]
+        pass
+    return [[each.get(key) for each in objects] for key in keys]
 
 
-def _typed(column: list[Any], field: Field) -> list[Any]:
+def _typed(column: Sequence[Any], field: Field) -> Sequence[Any]:
     kinds = set(map(type, column))
     if field.required and NoneType in kinds:
         raise Unusual("a required value is missing")
@@ -70,7 +73,7 @@ def _typed(column: list[Any], field: Field) -> list[Any]:
     return typed
 
 
-def _at_one_stroke(column: list[Any], kinds: set[type], wanted: sa.types.TypeEngine[Any]) -> list[Any] | None:
+def _at_one_stroke(column: Sequence[Any], kinds: set[type], wanted: sa.types.TypeEngine[Any]) -> Sequence[Any] | None:
     """The typed values, or None where each has to be looked at; raises ValueError where one does not fit."""
     if kinds == {str} and isinstance(wanted, UtcInstant):
         return _instants(column)
@@ -88,7 +91,7 @@ def _at_one_stroke(column: list[Any], kinds: set[type], wanted: sa.types.TypeEng
     return column
 
 
-def _instants(column: list[str | None]) -> list[datetime | None] | None:
+def _instants(column: Sequence[str | None]) -> list[datetime | None] | None:
     """The moments, where every text says that it is in UTC."""
     moments = [None if text is None else datetime.fromisoformat(text) for text in column]
     zones = {moment.tzinfo for moment in moments if moment is not None}

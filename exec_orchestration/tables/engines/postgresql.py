@@ -11,7 +11,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from exec_orchestration.tables.declare import UtcInstant
 from exec_orchestration.tables.engines import months, portable
 from exec_orchestration.tables.engines.patience import Patience
-from exec_orchestration.tables.engines.storing import json_of, storing
+from exec_orchestration.tables.engines.storing import each, json_of, storing
 from exec_orchestration.tables.rows import Row
 
 CONNECT_TIMEOUT_SECONDS = 10
@@ -103,10 +103,10 @@ def bulk_loader(connection: Connection, table: sa.Table, *, last: Any) -> Callab
         return portable.bulk_loader(connection, table, last=last)
     statement = f"COPY {connection.dialect.identifier_preparer.format_table(table)} FROM STDIN (FORMAT BINARY)"
     types = [_copy_type(column.type) for column in table.columns]
-    stored = storing(table, last, {sa.JSON: json_of})
+    stored = storing(table, last, {sa.JSON: each(json_of)})
 
     def load(batch: list[Row]) -> None:
-        connection.execute(sa.text("SELECT 1"))  # opens the transaction that the COPY belongs to
+        connection.begin()
         driver: Any = connection.connection.driver_connection
         with driver.cursor() as cursor, cursor.copy(statement) as copy:
             copy.set_types(types)

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from exec_orchestration.tables.declare import UtcInstant
 from exec_orchestration.tables.engines import layout
 from exec_orchestration.tables.engines.patience import Patience
-from exec_orchestration.tables.engines.storing import json_of, storing
+from exec_orchestration.tables.engines.storing import each, each_once, json_of, storing
 from exec_orchestration.tables.rows import Row
 
 BUSY_TIMEOUT_MILLISECONDS = 60_000
@@ -122,7 +121,8 @@ def bulk_loader(connection: Connection, table: sa.Table, *, last: Any) -> Callab
     """`executemany` on the driver itself."""
     # The statement is SQLAlchemy's own; only its processing of each value is left out.
     statement = str(table.insert().compile(dialect=connection.dialect))
-    stored = storing(table, last, {UtcInstant: _instant, sa.Date: date.isoformat, sa.JSON: json_of})
+    changes = {UtcInstant: each_once(_instant), sa.Date: each_once(date.isoformat), sa.JSON: each(json_of)}
+    stored = storing(table, last, changes)
 
     def load(batch: list[Row]) -> None:
         # One transaction over all batches: it holds no lock, as long as only the temporary table is written.
@@ -134,7 +134,6 @@ def bulk_loader(connection: Connection, table: sa.Table, *, last: Any) -> Callab
     return load
 
 
-@lru_cache(maxsize=4096)
 def _instant(moment: datetime) -> str:
     """`2026-01-31 23:59:59.000000`, as SQLAlchemy writes an instant in UTC to SQLite."""
     in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)

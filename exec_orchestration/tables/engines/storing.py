@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from exec_orchestration.tables.rows import Row
 
+Change = Callable[[Sequence[Any]], Iterable[Any]]
 
-def storing(
-    table: sa.Table, last: Any, changes: dict[type, Callable[[Any], Any]]
-) -> Callable[[list[Row]], Iterator[Row]]:
-    """A function of a batch: each row with `last` at its end, and the values of these types changed."""
+
+def storing(table: sa.Table, last: Any, changes: dict[type, Change]) -> Callable[[list[Row]], Iterator[Row]]:
+    """A function of a batch: each row with `last` at its end, and the columns of these types changed."""
     changed = [
         (at, change)
         for at, column in enumerate(table.columns)
@@ -25,10 +25,25 @@ def storing(
     def stored(batch: list[Row]) -> Iterator[Row]:
         columns: list[Any] = [*zip(*batch, strict=True), repeat(last)]
         for at, change in changed:
-            columns[at] = [None if value is None else change(value) for value in columns[at]]
+            columns[at] = change(columns[at])
         return zip(*columns, strict=False)
 
     return stored
+
+
+def each(change: Callable[[Any], Any]) -> Change:
+    """A change of every value of a column; None stays."""
+    return lambda column: [None if value is None else change(value) for value in column]
+
+
+def each_once(change: Callable[[Any], Any]) -> Change:
+    """The same for values that look alike where they are equal: one that many rows have is changed once."""
+
+    def changed(column: Sequence[Any]) -> Iterable[Any]:
+        stored = {value: change(value) for value in set(column) - {None}}
+        return map(stored.get, column)
+
+    return changed
 
 
 def json_of(value: Any) -> str:
