@@ -7,7 +7,7 @@ from bench.processes import FreshWarehouse, measured
 
 ROWS, FEWER_ROWS = 200_000, 20_000
 CONCURRENCY = 4
-ROUNDS = 2
+ROUNDS = 3
 # A hundred pages, of which the step's own half a second is a part that shows, and four hundred.
 FEW_SLOW_ROWS, SLOW_ROWS, SLOW_PAGE_MILLISECONDS, PAGE_ROWS = 10_000, 40_000, 50, 100
 
