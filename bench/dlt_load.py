@@ -1,8 +1,9 @@
 """What people would take otherwise: dlt's `rest_api` source, tuned as its documentation advises. Runs in `.venv-dlt`.
 
 The same pages of 100, nested objects flattened into columns, the table replaced. CSV for PostgreSQL and Parquet for
-DuckDB and SQLite are its fastest ways in; larger buffers, a normalizing process a core, and files that are cut so that
-both have work. One paginated resource is read page after page: `parallelized` lets several resources overlap, not pages.
+DuckDB and SQLite are its fastest ways in; larger buffers, a normalizing process a core, and files that are cut so
+that both have work. One paginated resource is read page after page: `parallelized` lets several resources overlap,
+not pages.
 """
 
 import argparse

@@ -103,7 +103,7 @@ def main() -> None:
     logging.disable(logging.WARNING)
     sandbox = os.environ["SPARKWISE_API_URL"].removesuffix("/sparkwise")
     open_accounts(sandbox, options.people)
-    environment = {**os.environ, "HR_ROSTER_URL": str(options.roster)}
+    environment = {**os.environ, "HR_ROSTER_URL": str(options.roster), "HR_ROSTER_SETTLE_SECONDS": "0"}
     sparkwise = SparkwiseResource(environment)
     resources = {
         "roster": RosterResource(environment),

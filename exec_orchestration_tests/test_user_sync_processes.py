@@ -86,6 +86,7 @@ class Site:
         self.sparkwise = sparkwise
         self.roster = folder / "roster.csv"
         more = {"WAREHOUSE_URL": url, "HR_ROSTER_URL": str(self.roster), "DAGSTER_HOME": str(folder / "home")}
+        more["HR_ROSTER_SETTLE_SECONDS"] = "0"
         self.settings = {**sparkwise.settings, **more}
         self._engine = sa.create_engine(url)
         (folder / "home").mkdir()

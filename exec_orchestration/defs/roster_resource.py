@@ -15,6 +15,9 @@ from exec_orchestration.roster.plan import Limits
 from exec_orchestration.roster.sources import Sheet, Source, fetch, sheet_of, sheet_of_rows
 from exec_orchestration.tables.foreign import rows_of
 
+# A sync by hand waits for no longer; the sensor, which nobody waits for, has HR_ROSTER_SETTLE_SECONDS.
+LONGEST_REST_SECONDS = 2.0
+
 
 class RosterResource:
     """HR's roster, and who may be written to, as the environment describes it."""
@@ -27,20 +30,20 @@ class RosterResource:
         """True when the roster is the result of a query."""
         return bool(settings.HR_ROSTER_QUERY.read(self._environment))
 
-    def source(self) -> Source:
-        """The roster's file as it is now. Raises UnhealthyRoster."""
+    def source(self, *, rest_seconds: float = 0.0) -> Source:
+        """The roster's file once it has not been written for so long. Raises UnhealthyRoster."""
         url = settings.HR_ROSTER_URL.read(self._environment)
         if re.match(r"(sqlite|postgres|mysql|mssql|oracle|snowflake|redshift|bigquery)[\w+]*:", url):
             raise BadSetting(
                 "HR_ROSTER_URL names a database, and HR_ROSTER_QUERY is not set. Set it to the SELECT that gives the "
                 "roster, or HR_ROSTER_URL to a file; nothing was sent to Sparkwise."
             )
-        return fetch(url)
+        return fetch(url, rest_seconds=rest_seconds)
 
     def sheet(self) -> Sheet:
-        """The roster as it is now, whatever it is. Raises UnhealthyRoster."""
+        """The roster as it is now, whatever it is; a file has to be at rest for a moment. Raises UnhealthyRoster."""
         if not self.is_query:
-            return sheet_of(self.source())
+            return sheet_of(self.source(rest_seconds=min(self.settle_seconds, LONGEST_REST_SECONDS)))
         url, query = settings.HR_ROSTER_URL.read(self._environment), settings.HR_ROSTER_QUERY.read(self._environment)
         header, rows, name = rows_of(url, query, setting="HR_ROSTER_URL")
         return sheet_of_rows(header, rows, name=name)

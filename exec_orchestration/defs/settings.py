@@ -229,7 +229,7 @@ HR_ROSTER_SETTLE_SECONDS = Setting(
     "HR_ROSTER_SETTLE_SECONDS",
     "15",
     "seconds from 0 to 86400",
-    "how long a new roster must stay as it is before the sensor asks for a sync",
+    "how long a new roster must stay as it is before the sensor asks for a sync; one by hand waits for at most 2",
     valid.seconds,
 )
 USER_SYNC_PROTECTED = Setting(

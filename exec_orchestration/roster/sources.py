@@ -1,15 +1,16 @@
 """Where the roster stands: a CSV or Parquet file by path or fsspec URL, or rows that a database gave -> a sheet.
 
 Nothing is judged here but whether it can be read at all; people are made of it in `health`. A file that changes while
-it is read is refused.
+it is read, or that was still written a moment ago, is refused. Seams are arguments: `sleep`, `clock`.
 """
 
 import csv
 import io
 import lzma
+import time
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -55,13 +56,23 @@ class Sheet:
     lines: Sequence[Line]
 
 
-def fetch(url: str) -> Source:
-    """The file behind a path or fsspec URL, decompressed. Raises UnhealthyRoster."""
+def fetch(
+    url: str,
+    *,
+    rest_seconds: float = 0.0,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.time,
+) -> Source:
+    """The file behind a path or fsspec URL, decompressed. Raises UnhealthyRoster.
+
+    One that was written less than `rest_seconds` ago is watched until then: half a roster looks like a whole one.
+    """
     # Passwords stand before an @, signatures of shared links after a question mark.
     name = url.partition("?")[0].rpartition("@")[2] if "://" in url else url
     try:
         files, path = fsspec.url_to_fs(url)
         before = _modified_at(files, path)
+        sleep(_left_to_rest(before, rest_seconds, now=clock()))
         with fsspec.open(url, "rb", compression="infer") as file:
             content = file.read()
         after = _modified_at(files, path)
@@ -76,8 +87,8 @@ def fetch(url: str) -> Source:
         ) from error
     if before != after:
         raise UnhealthyRoster(
-            f"The roster {name} was rewritten while it was read (modified at {before}, then at {after}). Run this "
-            "again when it is whole; nothing was sent to Sparkwise."
+            f"The roster {name} was rewritten while it was read (modified at {before}, then at {after}): it may not be "
+            "whole. Run this again when nobody writes to it; nothing was sent to Sparkwise."
         )
     return Source(name, sha256(content).hexdigest(), content, after)
 
@@ -108,6 +119,14 @@ def _modified_at(files: Any, path: str) -> datetime | None:
     except (NotImplementedError, KeyError, AttributeError):
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _left_to_rest(modified_at: datetime | None, rest_seconds: float, *, now: float) -> float:
+    """Seconds until a file has been as it is for so long; the whole of them where its clock is ahead of ours."""
+    if modified_at is None:
+        return 0.0
+    rested = max(0.0, now - modified_at.timestamp())
+    return max(0.0, rest_seconds - rested)
 
 
 def _parquet(source: Source) -> tuple[tuple[str, ...], list[Line]]:

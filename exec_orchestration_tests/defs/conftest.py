@@ -31,6 +31,8 @@ class House:
     def __init__(self, sandbox: Sandbox, url: str, instance: dg.DagsterInstance, **settings: str) -> None:
         self.sandbox = sandbox
         self.instance = instance
+        # No roster here is still being written.
+        settings = {"HR_ROSTER_SETTLE_SECONDS": "0", **settings}
         self.environment = {**sandbox.environment, "WAREHOUSE_URL": url, **settings}
         self.warehouse = Warehouse(url)
         self.time: dict[str, Any] = {}

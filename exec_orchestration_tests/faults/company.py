@@ -32,6 +32,7 @@ class Company:
     databases: Databases
     sparkwise: Sandbox
     folder: Path
+    settle_seconds: float = 0
 
     def begin(self, name: str) -> "Case":
         """A copy of everything, as it stood after the first sync, with the roster of now."""
@@ -83,7 +84,8 @@ class Company:
     def errand(self, url: str, home: Path, *, moment: Moment | None = None) -> Errand:
         """A sync."""
         roster = str(self.folder / "roster.csv")
-        settings = {**self.sparkwise.settings, "WAREHOUSE_URL": url, "HR_ROSTER_URL": roster}
+        hr = {"HR_ROSTER_URL": roster, "HR_ROSTER_SETTLE_SECONDS": str(self.settle_seconds)}
+        settings = {**self.sparkwise.settings, "WAREHOUSE_URL": url, **hr}
         return Errand(SYNC, settings, home, moment=moment, remembers=False)
 
 

@@ -5,6 +5,7 @@ import gzip
 import io
 import itertools
 import lzma
+import os
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -407,7 +408,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(odd_files: MemoryFileSy
     """Half of it may be of the one, half of the other roster."""
     with pytest.raises(UnhealthyRoster, match="was rewritten while it was read") as error:
         fetch("restless://roster.csv")
-    assert "Run this again when it is whole" in str(error.value)
+    assert "Run this again when nobody writes to it" in str(error.value)
 
 
 def test_the_moment_of_a_file_is_in_utc(odd_files: MemoryFileSystem) -> None:
@@ -417,3 +418,26 @@ def test_the_moment_of_a_file_is_in_utc(odd_files: MemoryFileSystem) -> None:
         assert moment is not None
         assert (moment, moment.tzinfo) == (datetime(2026, 1, 31, 12, tzinfo=UTC), UTC)
     assert fetch("silent://roster.csv").modified_at is None
+
+
+@pytest.mark.parametrize(("written_ago", "waited"), [(0.0, 2.0), (0.5, 1.5), (2.0, 0.0), (3600.0, 0.0), (-60.0, 2.0)])
+def test_a_file_has_to_be_at_rest(tmp_path: Path, written_ago: float, waited: float) -> None:
+    """One that was written a moment ago is read when its rest is over; by a clock ahead of ours, after all of it."""
+    path, naps = tmp_path / "roster.csv", list[float]()
+    path.write_text(file_of(ROWS))
+    os.utime(path, (1_700_000_000 - written_ago,) * 2)
+    fetch(str(path), rest_seconds=2.0, sleep=naps.append, clock=lambda: 1_700_000_000)
+    assert naps == [waited]
+
+
+def test_a_file_that_is_still_written_is_refused(tmp_path: Path) -> None:
+    """Whatever it holds by then: that more is on its way cannot be seen."""
+    path = tmp_path / "roster.csv"
+    path.write_text(file_of(lines(600)))
+
+    def write_more(_seconds: float) -> None:
+        path.write_text(file_of(lines(700)))
+        os.utime(path, (path.stat().st_mtime + 1,) * 2)
+
+    with pytest.raises(UnhealthyRoster, match=r"was rewritten while it was read .* Run this again when nobody writes"):
+        fetch(str(path), rest_seconds=2.0, sleep=write_more)
