@@ -41,7 +41,7 @@ test-faults: setup  ## kills and faults, each followed by a rerun; prints fault 
 	$(BIN)/python -m pytest -m faults -n 2 --dist loadgroup exec_orchestration_tests/faults
 
 soak: setup  ## an hour of ticks around six nights in one process: memory, files, connections, storage; 2 minutes
-	$(BIN)/python -m pytest -m soak -s --log-disable=dagster exec_orchestration_tests/test_soak.py
+	$(BIN)/python -m pytest -m soak exec_orchestration_tests/test_soak.py
 
 lint: setup  ## style, types, the house's law, docs/tables.md, deploy/grants.sql, and what is unsafe
 	$(BIN)/ruff check .
