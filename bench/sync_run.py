@@ -22,7 +22,7 @@ from exec_orchestration.defs import roster_assets, sparkwise_assets
 from exec_orchestration.defs.resources import SparkwiseResource, WarehouseResource
 from exec_orchestration.defs.roster_resource import RosterResource
 from exec_orchestration.defs.sensors import hr_roster_sensor
-from exec_orchestration.defs.sync_run import UserSync
+from exec_orchestration.defs.sync.run import UserSync
 
 HEADER = ("employee_id", "email", "first_name", "last_name", "status", "department")
 LEAVERS, JOINERS_SHARE = 20, 0.3

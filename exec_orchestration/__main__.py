@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
     if options.command == "budget":
-        return subprocess.call([sys.executable, "-m", "exec_orchestration.defs.budget_command", *rest])
+        return subprocess.call([sys.executable, "-m", "exec_orchestration.defs.budget.command", *rest])
     if rest and options.command != "sandbox":
         parser.error(f"unknown arguments: {' '.join(rest)}")
     if options.command == "demo":

@@ -3,27 +3,27 @@
 import dagster as dg
 
 from exec_orchestration.defs import (
-    budget_assets,
     exec_assets,
     mart_assets,
     reference_checks,
-    report_assets,
     resources,
     roster_assets,
     sparkwise_assets,
     summary_check,
 )
-from exec_orchestration.defs.alerts import check_alert_sensor, run_failure_alert_sensor
+from exec_orchestration.defs.alerts.sensors import check_alert_sensor, run_failure_alert_sensor
 from exec_orchestration.defs.automation import marts_follow_sensor
+from exec_orchestration.defs.budget.assets import request_budget
+from exec_orchestration.defs.budget.resume_sensor import budget_give_up, budget_resume_sensor
 from exec_orchestration.defs.code_references import with_code_references
-from exec_orchestration.defs.erase_job import erase_person
 from exec_orchestration.defs.jobs import daily_refresh
-from exec_orchestration.defs.privacy_jobs import PRIVACY_JOBS
-from exec_orchestration.defs.purge_job import purge_job
-from exec_orchestration.defs.resume_sensor import budget_give_up, budget_resume_sensor
+from exec_orchestration.defs.report.assets import learning_report
 from exec_orchestration.defs.schedules import SCHEDULES
 from exec_orchestration.defs.sensors import hr_roster_sensor
-from exec_orchestration.defs.sync_jobs import SYNC_JOBS
+from exec_orchestration.defs.sync.jobs import SYNC_JOBS
+from exec_orchestration.defs.upkeep.erase import erase_person
+from exec_orchestration.defs.upkeep.hashing import PRIVACY_JOBS
+from exec_orchestration.defs.upkeep.purge import purge_job
 
 defs = dg.Definitions(
     assets=with_code_references(
@@ -47,8 +47,8 @@ defs = dg.Definitions(
         mart_assets.skill_tiers,
         mart_assets.learner_scorecard,
         mart_assets.department_scorecard,
-        budget_assets.request_budget,
-        report_assets.learning_report,
+        request_budget,
+        learning_report,
     ),
     asset_checks=[*reference_checks.REFERENCE_CHECKS, summary_check.participants_agree_with_summary],
     jobs=[daily_refresh, *SYNC_JOBS, budget_give_up, purge_job, *PRIVACY_JOBS, erase_person],

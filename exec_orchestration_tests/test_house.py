@@ -152,7 +152,7 @@ def test_every_asset_says_whose_it_is_and_what_it_holds() -> None:
         assert name in REPORTS or re.search(r"Source: |Made of ", spec.description or "")
         assert spec.freshness_policy == OF_GROUP[spec.group_name or ""].policy
         (reference,) = spec.metadata["dagster/code_references"].code_references
-        assert reference.file_path.endswith("_assets.py")
+        assert reference.file_path.endswith("assets.py")
         body = Path(reference.file_path).read_text().splitlines()[reference.line_number - 1 :]
         assert any(f"def {name}(" in line or "def plan_and_send(" in line for line in body[:20]) or name in MADE_ALONG
     personal = {name for name, spec in ASSETS.items() if spec.tags["personal_data"] == "yes"}

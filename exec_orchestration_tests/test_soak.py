@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 
 from exec_orchestration.definitions import defs
-from exec_orchestration.defs.alerts import check_alert_sensor, run_failure_alert_sensor
-from exec_orchestration.defs.resume_sensor import budget_resume_sensor
+from exec_orchestration.defs.alerts.sensors import check_alert_sensor, run_failure_alert_sensor
+from exec_orchestration.defs.budget.resume_sensor import budget_resume_sensor
 from exec_orchestration.defs.schedules import daily_refresh_schedule
 from exec_orchestration.defs.sensors import hr_roster_sensor
 from exec_orchestration.sandbox.world import World

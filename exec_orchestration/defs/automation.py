@@ -10,7 +10,7 @@ import dagster as dg
 from dagster._core.definitions.declarative_automation.operators.boolean_operators import AndAutomationCondition
 
 from exec_orchestration.apis.budget import SCHEDULED
-from exec_orchestration.defs.lanes import LANE_TAG, WITH_MARTS_TAG
+from exec_orchestration.defs.budget.lanes import LANE_TAG, WITH_MARTS_TAG
 
 WHY_TAG = "exec_orchestration/why"
 FOLLOWING_GROUPS = ("analytics", "reports")

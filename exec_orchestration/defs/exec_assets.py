@@ -13,10 +13,11 @@ import dagster as dg
 from exec_orchestration.apis.exec_com import is_system_user
 from exec_orchestration.apis.paging import Item
 from exec_orchestration.defs import summary_check
+from exec_orchestration.defs.budget.lanes import STRATEGY_TAG
+from exec_orchestration.defs.budget.survey import proficiency_pages
 from exec_orchestration.defs.checks import BEFORE_START, rows_before_start
 from exec_orchestration.defs.failures import told_plainly
 from exec_orchestration.defs.judging import Judge, Results
-from exec_orchestration.defs.lanes import STRATEGY_TAG
 from exec_orchestration.defs.loading import Load
 from exec_orchestration.defs.metadata import described, row_count, spec
 from exec_orchestration.defs.participants import Block, Finder
@@ -24,7 +25,6 @@ from exec_orchestration.defs.partitions import ONE_RUN
 from exec_orchestration.defs.previews import preview
 from exec_orchestration.defs.resources import ExecResource, WarehouseResource
 from exec_orchestration.defs.staging import Staging
-from exec_orchestration.defs.survey import proficiency_pages
 from exec_orchestration.defs.table_checks import specs_of
 from exec_orchestration.defs.versions import materialization
 from exec_orchestration.tables import exec_com as tables

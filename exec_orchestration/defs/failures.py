@@ -12,9 +12,9 @@ from typing import Any, ParamSpec, TypeVar, cast
 import dagster as dg
 
 from exec_orchestration.apis.budget import SYNC
-from exec_orchestration.defs.lanes import lane_of
+from exec_orchestration.defs.budget.lanes import lane_of
+from exec_orchestration.defs.budget.resuming import note_stop
 from exec_orchestration.defs.resources import personal_data_is_shown
-from exec_orchestration.defs.resuming import note_stop
 from exec_orchestration.errors import ExecOrchestrationError, RateLimited, Refused
 
 Parameters = ParamSpec("Parameters")

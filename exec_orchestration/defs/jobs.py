@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from exec_orchestration.defs.lanes import WITH_MARTS_TAG
+from exec_orchestration.defs.budget.lanes import WITH_MARTS_TAG
 
 daily_refresh = dg.define_asset_job(
     "daily_refresh",

@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from exec_orchestration.apis.budget import most_of_a_day
 from exec_orchestration.apis.http import JsonClient
 from exec_orchestration.apis.paging import Item
+from exec_orchestration.defs.budget.lanes import RESUMED_TAG, charge_of, free_what_died
 from exec_orchestration.defs.judging import Judge, Results
-from exec_orchestration.defs.lanes import RESUMED_TAG, charge_of, free_what_died
 from exec_orchestration.defs.partitions import DayWindow, days_of
 from exec_orchestration.defs.resources import WarehouseResource
 from exec_orchestration.defs.retrying import finished_days, left_to_load

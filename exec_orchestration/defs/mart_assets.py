@@ -9,12 +9,12 @@ import dagster as dg
 import sqlalchemy as sa
 
 from exec_orchestration.defs.checks import NO_MISSING_DAYS, missing_days
-from exec_orchestration.defs.drawn import Plots, drawn
 from exec_orchestration.defs.failures import told_plainly
 from exec_orchestration.defs.judging import Judge, Results
-from exec_orchestration.defs.mart_plots import plots_of
 from exec_orchestration.defs.metadata import described, row_count, window_told
 from exec_orchestration.defs.partitions import days_of
+from exec_orchestration.defs.plots.drawn import Plots, drawn
+from exec_orchestration.defs.plots.marts import plots_of
 from exec_orchestration.defs.previews import preview
 from exec_orchestration.defs.resources import WarehouseResource
 from exec_orchestration.marts import completion, lift, people, proficiency, ranks

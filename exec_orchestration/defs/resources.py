@@ -19,7 +19,7 @@ from exec_orchestration.apis.paging import Item, read_settled
 from exec_orchestration.apis.sparkwise import Operations, SparkwiseApi
 from exec_orchestration.apis.vendor import Vendor
 from exec_orchestration.defs import settings
-from exec_orchestration.defs.notifier import Notifier
+from exec_orchestration.defs.alerts.notifier import Notifier
 from exec_orchestration.defs.roster_resource import RosterResource
 from exec_orchestration.defs.setting import Environment
 from exec_orchestration.defs.warehouse_resource import WarehouseResource as WarehouseResource

@@ -7,17 +7,17 @@ that nothing but what passed its guards can be sent.
 import dagster as dg
 from pydantic import Field
 
-from exec_orchestration.defs import sync_checks
 from exec_orchestration.defs.failures import told_plainly
 from exec_orchestration.defs.judging import Judge, Results
 from exec_orchestration.defs.metadata import described, spec
 from exec_orchestration.defs.partitions import ONE_RUN
 from exec_orchestration.defs.previews import preview
 from exec_orchestration.defs.resources import SparkwiseResource, WarehouseResource
-from exec_orchestration.defs.roster_keeping import keep_roster, last_reading, without_erased
 from exec_orchestration.defs.roster_resource import RosterResource
 from exec_orchestration.defs.sparkwise_assets import POOL
-from exec_orchestration.defs.sync_run import SyncConfig, UserSync, approval_of
+from exec_orchestration.defs.sync import checks as sync_checks
+from exec_orchestration.defs.sync.roster_keeping import keep_roster, last_reading, without_erased
+from exec_orchestration.defs.sync.run import SyncConfig, UserSync, approval_of
 from exec_orchestration.defs.table_checks import specs_of
 from exec_orchestration.errors import BadSetting
 from exec_orchestration.roster.health import ACCEPTABLE, examine

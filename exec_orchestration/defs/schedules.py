@@ -6,9 +6,9 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 from exec_orchestration.defs import clocks
 from exec_orchestration.defs.jobs import daily_refresh
 from exec_orchestration.defs.partitions import DAILY
-from exec_orchestration.defs.purge_job import purge_job
 from exec_orchestration.defs.resources import lookback_days
-from exec_orchestration.defs.sync_jobs import user_sync
+from exec_orchestration.defs.sync.jobs import user_sync
+from exec_orchestration.defs.upkeep.purge import purge_job
 
 
 @dg.schedule(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from exec_orchestration.defs.resources import roster_now
-from exec_orchestration.defs.sync_jobs import user_sync
+from exec_orchestration.defs.sync.jobs import user_sync
 from exec_orchestration.errors import ExecOrchestrationError
 
 SYNC_JOBS = ("user_sync", "user_sync_apply", "user_sync_undo", "user_sync_explain")

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from exec_orchestration.apis.exec_com import ExecApi
 from exec_orchestration.apis.paging import Item
+from exec_orchestration.defs.budget.lanes import charge_of
 from exec_orchestration.defs.failures import told_plainly
-from exec_orchestration.defs.lanes import charge_of
 from exec_orchestration.defs.partitions import DayWindow, days_of
 from exec_orchestration.defs.resources import ExecResource, WarehouseResource
 from exec_orchestration.defs.table_checks import ERROR, WARN, check_description

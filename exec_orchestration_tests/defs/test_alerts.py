@@ -15,11 +15,12 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteInst
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus
 from dagster._core.storage.tags import BACKFILL_ID_TAG, ROOT_BACKFILL_ID_TAG, ROOT_RUN_ID_TAG
 
-from exec_orchestration.defs import alerts, failing
-from exec_orchestration.defs.alerting import RunEnd, Watch, masked, run_steps, runbook
+from exec_orchestration.defs.alerts import failing
+from exec_orchestration.defs.alerts import sensors as alerts
+from exec_orchestration.defs.alerts.alerting import RunEnd, Watch, masked, run_steps, runbook
+from exec_orchestration.defs.alerts.notifier import Message, Notifier
+from exec_orchestration.defs.budget.lanes import LANE_TAG, RESUMED_TAG
 from exec_orchestration.defs.failures import told_plainly
-from exec_orchestration.defs.lanes import LANE_TAG, RESUMED_TAG
-from exec_orchestration.defs.notifier import Message, Notifier
 from exec_orchestration.defs.valid import alert_urls, web_url
 from exec_orchestration.errors import AlertNotSent, BadSetting, KeyRefused, RateLimited, UnhealthyRoster
 

@@ -22,7 +22,7 @@ from exec_orchestration.defs.automation import (
     follow_the_day,
     marts_follow_sensor,
 )
-from exec_orchestration.defs.lanes import LANE_TAG
+from exec_orchestration.defs.budget.lanes import LANE_TAG
 from exec_orchestration.defs.partitions import DAILY, ONE_RUN
 from exec_orchestration_tests.defs.conftest import House
 

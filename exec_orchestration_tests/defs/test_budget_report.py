@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from exec_orchestration.apis.budget import BACKFILL, Charge, Quota
 from exec_orchestration.apis.estimate import COSTS, Facts, course, pages, pages_over_days
-from exec_orchestration.defs.budget_command import Office, estimate, status
-from exec_orchestration.defs.budget_report import estimates, standing, text_table
-from exec_orchestration.defs.survey import costs_of
+from exec_orchestration.defs.budget.command import Office, estimate, status
+from exec_orchestration.defs.budget.standing import estimates, standing, text_table
+from exec_orchestration.defs.budget.survey import costs_of
 from exec_orchestration.errors import BadSetting, BadWindow, BudgetTooSmall
 from exec_orchestration.tables.budget import api_requests
 from exec_orchestration.tables.request_ledger import RequestLedger

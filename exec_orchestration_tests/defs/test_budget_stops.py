@@ -14,8 +14,8 @@ from dagster._core.storage.tags import BACKFILL_ID_TAG, ROOT_RUN_ID_TAG
 
 from exec_orchestration.apis.budget import Charge
 from exec_orchestration.definitions import defs
-from exec_orchestration.defs import resume_sensor
-from exec_orchestration.defs.lanes import LANE_TAG, RESUME_AT_TAG, RESUMED_TAG, STOPPED, STOPPED_TAG
+from exec_orchestration.defs.budget import resume_sensor
+from exec_orchestration.defs.budget.lanes import LANE_TAG, RESUME_AT_TAG, RESUMED_TAG, STOPPED, STOPPED_TAG
 from exec_orchestration.sandbox.limits import Limits
 from exec_orchestration.tables.budget import api_requests
 from exec_orchestration.tables.request_ledger import RequestLedger

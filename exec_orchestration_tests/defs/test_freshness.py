@@ -14,7 +14,7 @@ from dagster._core.test_utils import freeze_time
 from dagster._core.workspace.context import LoadingContext
 
 from exec_orchestration.definitions import defs
-from exec_orchestration.defs.failing import freshness_states
+from exec_orchestration.defs.alerts.failing import freshness_states
 
 GRAPH = defs.resolve_asset_graph()
 FAIL, PASS, UNKNOWN = FreshnessState.FAIL, FreshnessState.PASS, FreshnessState.UNKNOWN

@@ -12,10 +12,12 @@ import pytest
 import sqlalchemy as sa
 from markdown_it import MarkdownIt
 
-from exec_orchestration.defs import budget_assets, mart_plots, sync_run
-from exec_orchestration.defs.drawn import drawn
-from exec_orchestration.defs.mart_plots import PLOTS, plots_of
-from exec_orchestration.defs.sync_plots import planned_over_time, sent_over_time
+from exec_orchestration.defs.budget import assets as budget_assets
+from exec_orchestration.defs.plots import marts as mart_plots
+from exec_orchestration.defs.plots.drawn import drawn
+from exec_orchestration.defs.plots.marts import PLOTS, plots_of
+from exec_orchestration.defs.plots.sync import planned_over_time, sent_over_time
+from exec_orchestration.defs.sync import run as sync_run
 from exec_orchestration.errors import WarehouseError
 from exec_orchestration.tables import METADATA, marts
 from exec_orchestration.tables.warehouse import Warehouse

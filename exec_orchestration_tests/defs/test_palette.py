@@ -2,7 +2,17 @@
 
 import pytest
 
-from exec_orchestration.defs.palette import CARD, COLOURS, FRAME, INK, LINE_COLOURS, SCALE, between, contrast, ink_on
+from exec_orchestration.defs.plots.palette import (
+    CARD,
+    COLOURS,
+    FRAME,
+    INK,
+    LINE_COLOURS,
+    SCALE,
+    between,
+    contrast,
+    ink_on,
+)
 
 WHITE, DARK = "#ffffff", "#0f1012"  # the grounds of Dagster's themes
 

@@ -10,8 +10,7 @@ from xml.etree import ElementTree
 import pytest
 from markdown_it import MarkdownIt
 
-from exec_orchestration.defs.palette import CARD
-from exec_orchestration.defs.plots import (
+from exec_orchestration.defs.plots.kinds import (
     escaped,
     in_markdown,
     in_words,
@@ -21,6 +20,7 @@ from exec_orchestration.defs.plots import (
     stacked_bars,
     stacked_shares,
 )
+from exec_orchestration.defs.plots.palette import CARD
 
 SVG = "{http://www.w3.org/2000/svg}"
 NASTY = "](javascript:alert(1)) <script>alert(2)</script> **x** | $\\frac{1}{2}$ & a@b.example\x00\x1b\n# y"
@@ -163,7 +163,7 @@ def test_the_definitions_do_not_import_the_library() -> None:
     """Whoever opens the UI does not wait for it; and pyplot, which keeps a state, is imported by nobody."""
     program = (
         "import sys, exec_orchestration.definitions; print('matplotlib' in sys.modules)\n"
-        "from exec_orchestration.defs.plots import lines; lines(['a'], {'x': [1]}, unit='points')\n"
+        "from exec_orchestration.defs.plots.kinds import lines; lines(['a'], {'x': [1]}, unit='points')\n"
         "print('matplotlib' in sys.modules, 'matplotlib.pyplot' in sys.modules)"
     )
     done = subprocess.run(

@@ -16,9 +16,9 @@ import dagster as dg
 import pytest
 
 from exec_orchestration.definitions import defs
-from exec_orchestration.defs import alerts
+from exec_orchestration.defs.alerts import sensors as alerts
+from exec_orchestration.defs.alerts.notifier import Message, Notifier
 from exec_orchestration.defs.failures import told_plainly
-from exec_orchestration.defs.notifier import Message, Notifier
 from exec_orchestration.errors import WarehouseError
 from exec_orchestration.sandbox import catalogue
 from exec_orchestration.sandbox.app import EXEC_KEY, SPARKWISE_KEY

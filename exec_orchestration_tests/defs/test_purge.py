@@ -13,11 +13,11 @@ from dagster._core.storage.partition_status_cache import get_and_update_asset_st
 from dagster._core.storage.runs.schema import RunsTable
 
 from exec_orchestration.definitions import defs
-from exec_orchestration.defs.failing import check_states
-from exec_orchestration.defs.lanes import RESUME_AT_TAG, STOPPED, STOPPED_TAG
-from exec_orchestration.defs.old_runs import delete_old_runs
+from exec_orchestration.defs.alerts.failing import check_states
+from exec_orchestration.defs.budget.lanes import RESUME_AT_TAG, STOPPED, STOPPED_TAG
+from exec_orchestration.defs.budget.resuming import missing, stopped_chains
 from exec_orchestration.defs.partitions import DAILY
-from exec_orchestration.defs.resuming import missing, stopped_chains
+from exec_orchestration.defs.upkeep.old_runs import delete_old_runs
 from exec_orchestration.errors import BadSetting
 from exec_orchestration.tables import METADATA
 from exec_orchestration.tables.declare import PARTITION

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from exec_orchestration.defs.report_figures import Office, read_report
-from exec_orchestration.defs.report_page import bar, change, figure, page
-from exec_orchestration.defs.report_values import (
+from exec_orchestration.defs.report.figures import Office, read_report
+from exec_orchestration.defs.report.page import bar, change, figure, page
+from exec_orchestration.defs.report.values import (
     Freshness,
     GroupFigures,
     Headline,

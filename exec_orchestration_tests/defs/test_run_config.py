@@ -8,7 +8,7 @@ import pytest
 from exec_orchestration.definitions import defs
 from exec_orchestration.defs import resources
 from exec_orchestration.defs.roster_resource import RosterResource
-from exec_orchestration.defs.sync_jobs import ApprovalConfig, UndoConfig
+from exec_orchestration.defs.sync.jobs import ApprovalConfig, UndoConfig
 from exec_orchestration.errors import UnhealthyRoster
 
 # A field that names a place, such as a path or a URL, has to be kept within a root first.

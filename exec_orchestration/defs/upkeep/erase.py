@@ -13,8 +13,8 @@ import dagster as dg
 from pydantic import Field
 
 from exec_orchestration.defs.failures import told_plainly
-from exec_orchestration.defs.privacy_jobs import others_under_way, stop_while_others_run
 from exec_orchestration.defs.resources import WarehouseResource
+from exec_orchestration.defs.upkeep.hashing import others_under_way, stop_while_others_run
 from exec_orchestration.errors import BadSetting
 from exec_orchestration.tables.erasure import Erased, erase, lift
 from exec_orchestration.tables.finding import Sought

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 
 import dagster as dg
 
-from exec_orchestration.defs.plots import in_markdown, stacked_bars
+from exec_orchestration.defs.plots.kinds import in_markdown, stacked_bars
 from exec_orchestration.marts import trends
 from exec_orchestration.marts.weeks import midnights_until
 from exec_orchestration.tables.sync import WRITES

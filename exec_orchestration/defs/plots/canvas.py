@@ -1,4 +1,4 @@
-"""What every plot is drawn on: a card, axes, a legend; and the SVG that it becomes. Which plots there are: `plots`.
+"""What every plot is drawn on: a card, axes, a legend; and the SVG that it becomes. Which plots there are: `kinds`.
 
 matplotlib is imported when something is drawn, never before, and only by its objects: pyplot's state belongs to a whole
 process. So do its styles, which is why threads draw one after the other.
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from exec_orchestration.defs.palette import CARD, FRAME, GRID, INK
+from exec_orchestration.defs.plots.palette import CARD, FRAME, GRID, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -21,7 +21,7 @@ from dagster._core.storage.tags import (
     ROOT_RUN_ID_TAG,
 )
 
-from exec_orchestration.defs.lanes import (
+from exec_orchestration.defs.budget.lanes import (
     RESUME_AT_TAG,
     RESUMED_TAG,
     STOPPED,

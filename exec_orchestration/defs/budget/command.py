@@ -11,9 +11,9 @@ from dotenv import dotenv_values
 
 from exec_orchestration.apis.budget import BACKFILL, SCHEDULED, Charge, most_of_a_day
 from exec_orchestration.apis.estimate import COSTS, Cost, Course, course
-from exec_orchestration.defs.budget_report import Standing, estimates, spending, standing, text_table
+from exec_orchestration.defs.budget.standing import Standing, estimates, spending, standing, text_table
+from exec_orchestration.defs.budget.survey import costs_of
 from exec_orchestration.defs.resources import EXEC, SPARKWISE, ExecResource, SparkwiseResource, WarehouseResource
-from exec_orchestration.defs.survey import costs_of
 from exec_orchestration.errors import ExecOrchestrationError
 
 DAILY_ASSETS = ("exec_participant_analytics", "exec_assignments", "exec_skill_proficiency", "exec_sessions")

@@ -6,8 +6,8 @@ from typing import Any
 import dagster as dg
 
 from exec_orchestration.defs.failures import told_plainly
-from exec_orchestration.defs.old_runs import delete_old_runs
 from exec_orchestration.defs.resources import WarehouseResource
+from exec_orchestration.defs.upkeep.old_runs import delete_old_runs
 from exec_orchestration.tables.purge import JOURNALS, REQUESTS, purge, purge_days
 
 

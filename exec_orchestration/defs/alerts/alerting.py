@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from exec_orchestration import errors
-from exec_orchestration.defs.notifier import Message
+from exec_orchestration.defs.alerts.notifier import Message
 from exec_orchestration.defs.runbook import OTHER, entry
 
 OPEN_AT_MOST = 200

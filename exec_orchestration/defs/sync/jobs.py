@@ -3,7 +3,7 @@
 import dagster as dg
 from pydantic import Field
 
-from exec_orchestration.defs.explanation import explain
+from exec_orchestration.defs.sync.explanation import explain
 
 SYNC = ["hr_roster", "sparkwise_users", "user_sync_plan", "user_sync_outcome"]
 WITHOUT_ROSTER = ["sparkwise_users", "user_sync_plan", "user_sync_outcome"]

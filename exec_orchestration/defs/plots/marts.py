@@ -10,9 +10,17 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 
-from exec_orchestration.defs.plots import in_markdown, in_words, lines, matrix, row_bars, stacked_bars, stacked_shares
-from exec_orchestration.defs.report_figures import NO_DEPARTMENT, migration, ranks
-from exec_orchestration.defs.report_values import RankMigration
+from exec_orchestration.defs.plots.kinds import (
+    in_markdown,
+    in_words,
+    lines,
+    matrix,
+    row_bars,
+    stacked_bars,
+    stacked_shares,
+)
+from exec_orchestration.defs.report.figures import NO_DEPARTMENT, migration, ranks
+from exec_orchestration.defs.report.values import RankMigration
 from exec_orchestration.marts import report, trends
 from exec_orchestration.marts.groups import MINIMUM_PEOPLE
 from exec_orchestration.marts.weeks import span, weeks_until

@@ -11,9 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from exec_orchestration.apis.sparkwise import BatchAnswer, SparkwiseApi
-from exec_orchestration.defs.name_book import NameBook
 from exec_orchestration.defs.resources import WarehouseResource
 from exec_orchestration.defs.roster_resource import RosterResource
+from exec_orchestration.defs.sync.name_book import NameBook
 from exec_orchestration.errors import VendorError
 from exec_orchestration.roster.account import Account, Outcome, Reply
 from exec_orchestration.roster.apply import APPLIED, REFUSED, SENT, UNKNOWN

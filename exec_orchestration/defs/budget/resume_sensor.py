@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
-from exec_orchestration.defs.lanes import LANE_TAG, RESUMED_TAG, STRATEGY_TAG, lane_of
-from exec_orchestration.defs.resuming import (
+from exec_orchestration.defs.budget.lanes import LANE_TAG, RESUMED_TAG, STRATEGY_TAG, lane_of
+from exec_orchestration.defs.budget.resuming import (
     RESUMED_GROUPS,
     Chain,
     end_chain,

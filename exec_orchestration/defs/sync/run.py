@@ -16,17 +16,17 @@ import dagster as dg
 import sqlalchemy as sa
 from pydantic import Field
 
-from exec_orchestration.defs import sync_checks
-from exec_orchestration.defs.drawn import Plots, drawn
-from exec_orchestration.defs.lanes import charge_of
+from exec_orchestration.defs.budget.lanes import charge_of
 from exec_orchestration.defs.loading import Load
 from exec_orchestration.defs.metadata import row_count
-from exec_orchestration.defs.name_book import NameBook, book_of
+from exec_orchestration.defs.plots.drawn import Plots, drawn
+from exec_orchestration.defs.plots.sync import planned_over_time, sent_over_time
 from exec_orchestration.defs.previews import preview
 from exec_orchestration.defs.resources import SparkwiseResource, WarehouseResource
 from exec_orchestration.defs.roster_resource import RosterResource
-from exec_orchestration.defs.sync_plots import planned_over_time, sent_over_time
-from exec_orchestration.defs.user_sync import (
+from exec_orchestration.defs.sync import checks as sync_checks
+from exec_orchestration.defs.sync.name_book import NameBook, book_of
+from exec_orchestration.defs.sync.user_sync import (
     SparkwiseVendor,
     WarehouseJournal,
     accounts_of,

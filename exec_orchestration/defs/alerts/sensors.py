@@ -13,9 +13,9 @@ from functools import cache, partial
 
 import dagster as dg
 
-from exec_orchestration.defs.alerting import Step, Watch, check_steps, run_steps
-from exec_orchestration.defs.failing import check_states, freshness_states, last_event, run_ends
-from exec_orchestration.defs.notifier import Message, Notifier, fingerprint
+from exec_orchestration.defs.alerts.alerting import Step, Watch, check_steps, run_steps
+from exec_orchestration.defs.alerts.failing import check_states, freshness_states, last_event, run_ends
+from exec_orchestration.defs.alerts.notifier import Message, Notifier, fingerprint
 from exec_orchestration.defs.resources import notifier_now
 from exec_orchestration.errors import AlertNotSent
 

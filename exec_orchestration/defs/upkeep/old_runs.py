@@ -23,7 +23,7 @@ from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.tags import SENSOR_NAME_TAG
 
-from exec_orchestration.defs.resuming import ENDED, stopped_chains
+from exec_orchestration.defs.budget.resuming import ENDED, stopped_chains
 
 RUNS_AT_ONCE = 200
 RECORDS_AT_ONCE = 500

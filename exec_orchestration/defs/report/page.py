@@ -10,7 +10,7 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from exec_orchestration.defs.report_values import Headline, Hidden, Report, Shown, Unit
+from exec_orchestration.defs.report.values import Headline, Hidden, Report, Shown, Unit
 from exec_orchestration.marts.groups import LOW_SHARE, MINIMUM_PEOPLE
 
 NO_DATA = "no data yet"
@@ -26,7 +26,7 @@ def page(report: Report) -> str:
 
 @cache
 def _template() -> Template:
-    source = files(__package__).joinpath("report_template.html.j2").read_text(encoding="utf-8")
+    source = files(__package__).joinpath("template.html.j2").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {
         "points": points,

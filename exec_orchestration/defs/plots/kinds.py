@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from exec_orchestration.defs.canvas import (
+from exec_orchestration.defs.plots.canvas import (
     MOST_TICKS,
     axes_over,
     card,
@@ -21,7 +21,7 @@ from exec_orchestration.defs.canvas import (
     shortened,
     svg,
 )
-from exec_orchestration.defs.palette import CARD, COLOURS, FRAME, GRID, INK, LINE_COLOURS, SCALE, between, ink_on
+from exec_orchestration.defs.plots.palette import CARD, COLOURS, FRAME, GRID, INK, LINE_COLOURS, SCALE, between, ink_on
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from exec_orchestration.defs.report_values import (
+from exec_orchestration.defs.report.values import (
     Freshness,
     GroupFigures,
     Headline,

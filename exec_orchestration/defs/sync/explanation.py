@@ -7,11 +7,11 @@ from pydantic import Field
 
 from exec_orchestration.defs.failures import told_plainly
 from exec_orchestration.defs.resources import SparkwiseResource, WarehouseResource
-from exec_orchestration.defs.roster_keeping import keep_roster, last_reading, without_erased
 from exec_orchestration.defs.roster_resource import RosterResource
 from exec_orchestration.defs.sparkwise_assets import POOL
-from exec_orchestration.defs.sync_run import UserSync
-from exec_orchestration.defs.user_sync import keep_plan, outcomes_for, people_of
+from exec_orchestration.defs.sync.roster_keeping import keep_roster, last_reading, without_erased
+from exec_orchestration.defs.sync.run import UserSync
+from exec_orchestration.defs.sync.user_sync import keep_plan, outcomes_for, people_of
 from exec_orchestration.errors import PlanRefused, UnhealthyRoster
 from exec_orchestration.roster.discretion import discreet, names_in
 from exec_orchestration.roster.explain import person_in_words

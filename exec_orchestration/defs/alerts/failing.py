@@ -18,9 +18,9 @@ from dagster._core.storage.tags import (
     ROOT_RUN_ID_TAG,
 )
 
-from exec_orchestration.defs.alerting import LATE, CheckState, RunEnd
+from exec_orchestration.defs.alerts.alerting import LATE, CheckState, RunEnd
+from exec_orchestration.defs.budget.lanes import RESUMED_TAG, STOPPED_TAG, backfill_of
 from exec_orchestration.defs.clocks import OF_GROUP
-from exec_orchestration.defs.lanes import RESUMED_TAG, STOPPED_TAG, backfill_of
 from exec_orchestration.tables.declare import METADATA
 
 FAILURE: Final = dg.DagsterEventType.RUN_FAILURE

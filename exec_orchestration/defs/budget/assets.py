@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from exec_orchestration.defs.budget_report import (
+from exec_orchestration.defs.budget.standing import (
     SHOWN_DAYS,
     Estimated,
     Spending,
@@ -16,10 +16,10 @@ from exec_orchestration.defs.budget_report import (
     spending,
     standing,
 )
-from exec_orchestration.defs.drawn import drawn
 from exec_orchestration.defs.failures import told_plainly
 from exec_orchestration.defs.metadata import report
-from exec_orchestration.defs.plots import in_markdown, stacked_bars
+from exec_orchestration.defs.plots.drawn import drawn
+from exec_orchestration.defs.plots.kinds import in_markdown, stacked_bars
 from exec_orchestration.defs.resources import EXEC, SPARKWISE, ExecResource, SparkwiseResource, WarehouseResource
 
 POOL = "warehouse"

@@ -6,8 +6,8 @@ import dagster as dg
 
 from exec_orchestration.defs.failures import told_plainly
 from exec_orchestration.defs.metadata import report
-from exec_orchestration.defs.report_figures import Office, read_report
-from exec_orchestration.defs.report_page import page
+from exec_orchestration.defs.report.figures import Office, read_report
+from exec_orchestration.defs.report.page import page
 from exec_orchestration.defs.resources import WarehouseResource
 
 POOL = "warehouse"
