@@ -18,7 +18,7 @@ import httpx
 from exec_orchestration.apis.answers import Answer, as_it_is, error_for, retry_after_seconds, too_long, unreachable
 from exec_orchestration.apis.budget import Ledger
 from exec_orchestration.apis.memory_ledger import MemoryLedger
-from exec_orchestration.apis.pacing import LONGEST_RESUME_SECONDS, LONGEST_WAIT_SECONDS, Pacer, Traffic, go_on
+from exec_orchestration.apis.pacing import LONGEST_RESUME_SECONDS, LONGEST_WAIT_SECONDS, Pacer, Traffic
 from exec_orchestration.apis.vendor import Vendor, is_loopback, without_key
 from exec_orchestration.errors import BadAnswer, RateLimited, without_e_mails
 
@@ -164,7 +164,8 @@ class JsonClient:
         resume_at = self.pacer.resume_at(seconds)
         return RateLimited(
             f"{self.vendor.name}: {answer.what} came back with {answer.came_back} {answer.where}: the vendor asks to "
-            f"wait {min(seconds, LONGEST_RESUME_SECONDS):.0f} s, {why}. {go_on(resume_at)} What is finished stands.",
+            f"wait {min(seconds, LONGEST_RESUME_SECONDS):.0f} s, {why}. {self.pacer.go_on(resume_at)} "
+            "What is finished stands.",
             resume_at=resume_at,
         )
 

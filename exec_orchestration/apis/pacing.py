@@ -16,6 +16,7 @@ from exec_orchestration.apis.budget import (
     DAY_SECONDS,
     HELD,
     POLL_SECONDS,
+    SYNC,
     Books,
     Charge,
     Ledger,
@@ -202,11 +203,21 @@ class Pacer:
         with self._lock:
             self.traffic += more
 
+    def go_on(self, moment: datetime) -> str:
+        """When to go on, and who does so by itself; what is left of that minute is waited for in place."""
+        who = "budget_resume_sensor, which asks for what is missing"
+        if self.charge.lane == SYNC:
+            who = "hr_roster_sensor, which asks again for the run that it has asked for"
+        return (
+            f"The request budget opens again then. Run this again at {moment:%Y-%m-%d %H:%M} UTC or later, or leave it "
+            f"to {who}."
+        )
+
     def _spent(self, what: str, why: str, wait: float) -> RateLimited:
         """The error for a limit that opens too late to be waited for."""
         moment = self.resume_at(wait)
         return RateLimited(
-            f"{self._name}: {why}, so this was not sent: {what}. {go_on(moment)} What is finished stands.",
+            f"{self._name}: {why}, so this was not sent: {what}. {self.go_on(moment)} What is finished stands.",
             resume_at=moment,
         )
 
@@ -217,14 +228,6 @@ class Pacer:
             "would wait for ever. Raise the day's limit, lower the reserve, or load it in the scheduled lane, one day "
             "at a time. It was not begun."
         )
-
-
-def go_on(moment: datetime) -> str:
-    """When to go on, in words; what is left of that minute is waited for in place."""
-    return (
-        f"The request budget opens again then. Run this again at {moment:%Y-%m-%d %H:%M} UTC or later, or leave it to "
-        "budget_resume_sensor, which asks for what is missing."
-    )
 
 
 @dataclass

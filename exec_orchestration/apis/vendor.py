@@ -28,6 +28,11 @@ class Vendor:
     max_answer_mb: int = 200
     max_answer_seconds: int = 300
 
+    @property
+    def longest_request_seconds(self) -> float:
+        """Longer than any request is under way: connecting, sending and each silence take a minute at most."""
+        return self.max_answer_seconds + 300.0
+
 
 def is_loopback(host: str) -> bool:
     """True for localhost, 127.0.0.0/8 and ::1: the only hosts that may be asked over plain http."""

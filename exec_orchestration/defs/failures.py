@@ -13,7 +13,7 @@ import dagster as dg
 
 from exec_orchestration.apis.budget import SYNC
 from exec_orchestration.defs.budget.lanes import lane_of
-from exec_orchestration.defs.budget.resuming import note_stop
+from exec_orchestration.defs.budget.resuming import note_stop, note_stopped_sync
 from exec_orchestration.defs.resources import personal_data_is_shown
 from exec_orchestration.errors import ExecOrchestrationError, RateLimited, Refused
 
@@ -92,13 +92,14 @@ def _by_class(error: BaseException) -> BaseException:
 
 
 def _failure(error: ExecOrchestrationError, context: Any) -> dg.Failure:
-    """The step's failure. A load that the budget stops says so in its run's tags, for budget_resume_sensor to find.
+    """The step's failure. A run that the budget stops says so in its tags, for the sensor that goes on with it.
 
-    Not a sync: what it sends is a plan of its own time, and its sensor looks at the roster anew.
+    For a load that is budget_resume_sensor. What a sync sends is a plan of its own time: hr_roster_sensor asks anew.
     """
-    is_load = isinstance(context, dg.AssetExecutionContext) and lane_of(context.run) != SYNC
-    if isinstance(error, RateLimited) and is_load:
-        note_stop(context.instance, context.run, error.resume_at)
+    limit = error if isinstance(error, RateLimited) else error.__cause__
+    if isinstance(limit, RateLimited) and isinstance(context, dg.AssetExecutionContext):
+        note = note_stopped_sync if lane_of(context.run) == SYNC else note_stop
+        note(context.instance, context.run, limit.resume_at)
     return dg.Failure(str(error), metadata=_facts(error), allow_retries=False)
 
 

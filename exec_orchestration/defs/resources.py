@@ -69,7 +69,7 @@ class ExecResource:
         )
         client = JsonClient(
             vendor,
-            ledger=_ledger(self._warehouse, EXEC),
+            ledger=_ledger(self._warehouse, vendor),
             transport=self._transport,
             sleep=self._sleep,
             clock=self._clock,
@@ -181,7 +181,7 @@ class SparkwiseResource:
             upsert=settings.SPARKWISE_UPSERT_REQUEST.read(read),
             deactivate=settings.SPARKWISE_DEACTIVATE_REQUEST.read(read),
         )
-        client = JsonClient(vendor, ledger=_ledger(self._warehouse, SPARKWISE), transport=self._transport)
+        client = JsonClient(vendor, ledger=_ledger(self._warehouse, vendor), transport=self._transport)
         return SparkwiseApi(client, operations=operations)
 
     @cached_property
@@ -208,8 +208,9 @@ class SparkwiseResource:
             self.api.client.close()
 
 
-def _ledger(warehouse: WarehouseResource | None, api: str) -> RequestLedger | None:
-    return RequestLedger(warehouse.tables, api=api) if warehouse else None
+def _ledger(warehouse: WarehouseResource | None, vendor: Vendor) -> RequestLedger | None:
+    flight, api = vendor.longest_request_seconds, vendor.name.lower()
+    return RequestLedger(warehouse.tables, api=api, longest_flight_seconds=flight) if warehouse else None
 
 
 @dg.resource(description="The Exec API: EXEC_* settings.", required_resource_keys={"warehouse"})

@@ -16,7 +16,7 @@ from exec_orchestration.defs.resources import SparkwiseResource, WarehouseResour
 from exec_orchestration.defs.roster_resource import RosterResource
 from exec_orchestration.defs.sparkwise_assets import POOL
 from exec_orchestration.defs.sync import checks as sync_checks
-from exec_orchestration.defs.sync.roster_keeping import keep_roster, last_reading, without_erased
+from exec_orchestration.defs.sync.roster_keeping import keep_roster, last_reading, version_of_roster, without_erased
 from exec_orchestration.defs.sync.run import SyncConfig, UserSync, approval_of
 from exec_orchestration.defs.table_checks import specs_of
 from exec_orchestration.errors import BadSetting
@@ -46,7 +46,7 @@ def hr_roster(context: Context, config: RosterConfig, roster: Roster, warehouse:
     accepted = without_erased(warehouse.tables, read)
     kept = keep_roster(warehouse.tables, accepted, source=sheet.name, run_id=context.run.run_id)
     facts = {**kept, "preview": preview(warehouse.tables, hr.hr_roster, None)}
-    version = dg.DataVersion(str(warehouse.tables.newest(hr.hr_roster.c.valid_from, hr.hr_roster.c.valid_to)))
+    version = dg.DataVersion(version_of_roster(warehouse.tables))
     judge = Judge(context, hr.hr_roster, warehouse.tables)
     judge.judge([None])
     good = sync_checks.every_row_is_good(accepted)

@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from exec_orchestration.defs.budget.lanes import RESUME_AT_TAG
 from exec_orchestration.defs.resources import roster_now
+from exec_orchestration.defs.sync import jobs
 from exec_orchestration.defs.sync.jobs import user_sync
 from exec_orchestration.errors import ExecOrchestrationError
 
-SYNC_JOBS = ("user_sync", "user_sync_apply", "user_sync_undo", "user_sync_explain")
+SYNC_JOBS = tuple(job.name for job in jobs.SYNC_JOBS)
 FINGERPRINT_TAG = "exec_orchestration/roster_fingerprint"
 SHOWN_CHARACTERS = 12
 NOT_ENDED = [
@@ -60,7 +62,7 @@ def hr_roster_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     if under_way:
         told = f"The run {under_way.run_id} of {under_way.job_name} is under way ({under_way.status.value})"
         return _skip(cursor, f"{told}; the roster is looked at when it has ended.")
-    cursor, failed = _after_last_run(context.instance, cursor)
+    cursor, failed = _after_last_run(context.instance, cursor, moment)
     if content == cursor.applied:
         return _skip(cursor, f"The roster {_short(content)} has not changed since it was synced.")
     if failed and content == cursor.asked:
@@ -86,20 +88,42 @@ def _skip(cursor: Cursor, reason: str) -> dg.SensorResult:
     return dg.SensorResult(skip_reason=reason, cursor=json.dumps(asdict(cursor)))
 
 
-def _after_last_run(instance: dg.DagsterInstance, cursor: Cursor) -> tuple[Cursor, str | None]:
+def _after_last_run(instance: dg.DagsterInstance, cursor: Cursor, now: datetime) -> tuple[Cursor, str | None]:
     """The cursor once the run that was asked for last has ended, and why that content is not asked for again."""
     if not cursor.asked or cursor.asked == cursor.applied:
         return cursor, None
     filters = dg.RunsFilter(job_name=user_sync.name, tags={"dagster/run_key": cursor.run_key})
-    run = next(iter(instance.get_runs(filters, limit=1)), None)
-    if run is None:
+    record = next(iter(instance.get_run_records(filters, limit=1)), None)
+    if record is None:
         return cursor, None
+    run = record.dagster_run
     if run.status == dg.DagsterRunStatus.SUCCESS:
         return replace(cursor, applied=cursor.asked), None
     # It may have sent a part, or somebody may have synced by hand since: no content is known to be applied any more.
-    return replace(cursor, applied=""), (
-        f"The run {run.run_id} for the roster {_short(cursor.asked)} ended as {run.status.value}: see its error. The "
-        "same content is not tried again by itself; mend the roster, or launch user_sync."
+    failed = replace(cursor, applied="")
+    opens_at = run.tags.get(RESUME_AT_TAG)
+    if _has_succeeded_since(instance, record) or (opens_at and now >= datetime.fromisoformat(opens_at)):
+        return replace(failed, asked=""), None
+    return failed, _why_not_again(run, _short(cursor.asked), opens_at)
+
+
+def _has_succeeded_since(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
+    """True where a sync that somebody launched after this run has ended well, so that its cause is mended."""
+    ended_well = [dg.DagsterRunStatus.SUCCESS]
+    filters = dg.RunsFilter(job_name=user_sync.name, statuses=ended_well, created_after=record.create_timestamp)
+    return bool(instance.get_runs(filters, limit=1))
+
+
+def _why_not_again(run: dg.DagsterRun, content: str, opens_at: str | None) -> str:
+    if opens_at:
+        moment = datetime.fromisoformat(opens_at)
+        return (
+            f"The run {run.run_id} for the roster {content} was stopped by a limit of requests; it is asked for again "
+            f"at {moment:%Y-%m-%d %H:%M} UTC."
+        )
+    return (
+        f"The run {run.run_id} for the roster {content} ended as {run.status.value}: see its error. The same content "
+        "is not tried again by itself; mend the roster, or launch user_sync."
     )
 
 

@@ -1,7 +1,7 @@
 """What the ledger tells about spending: queries, as values, and the statement that keeps an estimate."""
 
-from collections.abc import Collection
-from datetime import datetime
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from exec_orchestration.tables.budget import api_estimates, api_requests, api_reservations
 
 LAST_BACKFILLS = 10
+# When a request whose process has died has reached its vendor, or never will.
+ARRIVED_SECONDS = 75
 
 
 def spent_by_day(since: datetime) -> sa.Select[Any]:
@@ -64,6 +66,20 @@ def reserving_runs() -> sa.Select[Any]:
 def free_reservations(run_ids: Collection[str]) -> sa.Delete:
     """Give back what these runs have set aside."""
     return api_reservations.delete().where(api_reservations.c.run_id.in_(run_ids))
+
+
+def unanswered(since: datetime) -> sa.Select[Any]:
+    """The requests of runs that were sent since an instant and have no answer yet, or never will."""
+    columns = (api_requests.c.id, api_requests.c.run_id, api_requests.c.sent_at)
+    still_open = (api_requests.c.answered_at.is_(None), api_requests.c.run_id.is_not(None))
+    return sa.select(*columns).where(api_requests.c.sent_at >= since, *still_open)
+
+
+def give_up(requests: Iterable[sa.Row[Any]], now: datetime) -> tuple[sa.Update, list[dict[str, Any]]]:
+    """Let requests whose process has died count from when they have reached their vendor at the latest."""
+    statement = api_requests.update().where(api_requests.c.id == sa.bindparam("b_id"))
+    ends = [(row.id, min(now, row.sent_at + timedelta(seconds=ARRIVED_SECONDS))) for row in requests]
+    return statement, [{"b_id": request, "answered_at": end} for request, end in ends]
 
 
 def keep_estimate(row: dict[str, Any]) -> sa.Insert:

@@ -1,8 +1,9 @@
 """The ledger of requests in the warehouse: one for all processes, each change in one short transaction.
 
 While somebody is alone with the books nobody else may look: `BEGIN IMMEDIATE` on SQLite, one advisory lock a vendor on
-PostgreSQL. A request whose process died counts as ended LONGEST_FLIGHT_SECONDS after it was sent; what a dead
-process had reserved is free again RESERVED_SECONDS after it last drew on it. Times go in and out as epoch seconds.
+PostgreSQL. A request whose process died counts as ended `longest_flight_seconds` after it was sent, by when no live one
+can still be under way; what a dead process had reserved is free again RESERVED_SECONDS after it last drew on it. Times
+go in and out as epoch seconds.
 """
 
 import logging
@@ -24,7 +25,7 @@ from exec_orchestration.tables.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
 
-LONGEST_FLIGHT_SECONDS = 75.0
+LONGEST_FLIGHT_SECONDS = 600.0
 RESERVED_SECONDS = 900.0
 BUFFERED_ROWS = 200
 
@@ -49,9 +50,10 @@ class Account(Protocol):
 class WarehouseBooks:
     """The books of one vendor inside one transaction."""
 
-    def __init__(self, connection: Connection, api: str, now: float) -> None:
+    def __init__(self, connection: Connection, api: str, now: float, *, longest_flight_seconds: float) -> None:
         self._connection = connection
         self._api = api
+        self._longest_flight_seconds = longest_flight_seconds
         self.now = now
 
     def count(self, since: float, *, reserved: bool) -> tuple[int, int]:
@@ -68,7 +70,7 @@ class WarehouseBooks:
         if found is None:
             return None
         answered_at, sent_at = found
-        ended = answered_at.timestamp() if answered_at else sent_at.timestamp() + LONGEST_FLIGHT_SECONDS
+        ended = answered_at.timestamp() if answered_at else sent_at.timestamp() + self._longest_flight_seconds
         return ended if ended <= self.now else None
 
     def next_expiry(self) -> float | None:
@@ -112,16 +114,19 @@ class WarehouseBooks:
         return {
             "api": self._api,
             "since": _instant(since),
-            "sent_since": _instant(since - LONGEST_FLIGHT_SECONDS),
+            "sent_since": _instant(since - self._longest_flight_seconds),
         }
 
 
 class RequestLedger:
     """The ledger of one vendor. Requests without any limit are written in batches, since nobody waits for them."""
 
-    def __init__(self, warehouse: Warehouse, *, api: str) -> None:
+    def __init__(
+        self, warehouse: Warehouse, *, api: str, longest_flight_seconds: float = LONGEST_FLIGHT_SECONDS
+    ) -> None:
         self._warehouse = warehouse
         self._api = api
+        self._longest_flight_seconds = longest_flight_seconds
         self._buffer: list[dict[str, Any]] = []
         self._lock = threading.Lock()
 
@@ -130,7 +135,8 @@ class RequestLedger:
         """The books, for as long as nobody else may look at them; the clock is read once everybody else is out."""
         with self._warehouse.writing("take a request's turn") as connection:
             dialects.offer(connection).alone_until_commit(connection, f"api_requests:{self._api}")
-            yield WarehouseBooks(connection, self._api, clock())
+            flight = self._longest_flight_seconds
+            yield WarehouseBooks(connection, self._api, clock(), longest_flight_seconds=flight)
 
     def held_until(self) -> float:
         """Until when the vendor has asked us not to send; 0.0 for never."""
@@ -167,11 +173,17 @@ class RequestLedger:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is still buffered."""
+        """Write what is still buffered; where that cannot be, keep it for the next time: no answer is lost over it."""
         with self._lock:
             rows, self._buffer = self._buffer, []
-        if rows:
+        if not rows:
+            return
+        try:
             self._warehouse.write((api_requests.insert(), rows))
+        except WarehouseError as error:
+            log.warning("%d requests were not written down yet: %s", len(rows), error)
+            with self._lock:
+                self._buffer = rows + self._buffer
 
     def hold(self, until: float, reason: str, now: float) -> None:
         """Write that the vendor asks everybody to wait; an earlier, longer hold stays."""

@@ -1,6 +1,7 @@
 """Backfills that the request budget stops: what they keep, what they say, and how they go on by themselves."""
 
 import re
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -15,7 +16,14 @@ from dagster._core.storage.tags import BACKFILL_ID_TAG, ROOT_RUN_ID_TAG
 from exec_orchestration.apis.budget import Charge
 from exec_orchestration.definitions import defs
 from exec_orchestration.defs.budget import resume_sensor
-from exec_orchestration.defs.budget.lanes import LANE_TAG, RESUME_AT_TAG, RESUMED_TAG, STOPPED, STOPPED_TAG
+from exec_orchestration.defs.budget.lanes import (
+    LANE_TAG,
+    RESUME_AT_TAG,
+    RESUMED_TAG,
+    STOPPED,
+    STOPPED_TAG,
+    free_what_died,
+)
 from exec_orchestration.sandbox.limits import Limits
 from exec_orchestration.tables.budget import api_requests
 from exec_orchestration.tables.request_ledger import RequestLedger
@@ -128,6 +136,23 @@ def test_what_a_killed_run_has_set_aside_is_free_once_dagster_knows(
     with RequestLedger(house.warehouse, api="exec").alone(moved.clock) as books:
         books.reserve(Charge("scheduled", run_id=killed.run_id), 25)
     assert house.run(ASSET, first=FIRST).success == is_free
+
+
+@pytest.mark.parametrize(
+    ("status", "counts"), [(dg.DagsterRunStatus.FAILURE, False), (dg.DagsterRunStatus.STARTED, True)]
+)
+def test_what_a_killed_run_had_under_way_ends_once_dagster_knows(
+    house: House, moved: Time, status: dg.DagsterRunStatus, counts: bool
+) -> None:
+    """It counts as a request that ended; one of a living run may take as long as an answer may take."""
+    house.warehouse.migrate()
+    killed = house.instance.create_run_for_job(defs.resolve_job_def("daily_refresh"), status=status)
+    ledger, sent_at = RequestLedger(house.warehouse, api="exec"), time.time() - 200
+    with ledger.alone(lambda: sent_at) as books:
+        books.enter(Charge("scheduled", run_id=killed.run_id), "GET /skills")
+    free_what_died(house.instance, house.warehouse)
+    with ledger.alone(time.time) as books:
+        assert books.count(time.time() - 60, reserved=False)[0] == counts
 
 
 def test_it_goes_on_when_half_a_day_is_free_again(house: House, moved: Time) -> None:
@@ -321,10 +346,14 @@ def test_what_cannot_be_read_does_not_stop_the_others(
 
 
 def test_a_sync_is_not_gone_on_with(house: House) -> None:
-    """Its plan is of its own time; its own sensor looks at the roster anew."""
+    """Its plan is of its own time; hr_roster_sensor asks anew, when the run's tag says."""
     house.sandbox.fault("/users", status=429, retry_after=3600)
-    assert not house.run("sparkwise_users", tags={LANE_TAG: "sync"}).success
-    assert STOPPED_TAG not in house.instance.get_runs()[0].tags
+    result = house.run("sparkwise_users", tags={LANE_TAG: "sync"})
+    assert not result.success
+    assert "or leave it to hr_roster_sensor" in failure_text(result)
+    run = house.instance.get_runs()[0]
+    assert STOPPED_TAG not in run.tags
+    assert datetime.fromisoformat(run.tags[RESUME_AT_TAG]) > datetime.now(UTC) + timedelta(minutes=50)
 
 
 def test_sessions_that_cannot_be_used_are_not_listed_again(

@@ -248,6 +248,12 @@ def test_an_erasure_is_lifted(staff: Company) -> None:
     assert [row["employee_id"] for row in staff.rows("hr_roster") if row["employee_id"] == "E0042"] == ["E0042"]
 
 
+def test_a_lift_has_no_rehearsal(staff: Company) -> None:
+    """Whoever asks for both is asked back, before anything is looked at."""
+    name_in_file(staff, employee_ids=["E0042"])
+    assert "choose one" in failure_text(erase(staff, lift=True, rehearse=True))
+
+
 def test_nothing_is_erased_while_others_run(staff: Company) -> None:
     """A load that is under way may have listed the person already."""
     job = defs.resolve_job_def("purge")
@@ -271,7 +277,9 @@ def test_what_exec_counts_of_the_erased_is_no_mistake(house: House) -> None:
     assert "also counts people who were erased" in str(found.description)
 
 
-@pytest.mark.parametrize("told", ["", "emails = 'ann@acme.example'", "who = ['ann@acme.example']", "ann@acme.example"])
+@pytest.mark.parametrize(
+    "told", ["", "emails = 'ann@acme.example'", "who = ['ann@acme.example']", "ann@acme.example", "names = 5"]
+)
 def test_a_file_that_names_nobody_is_refused(staff: Company, told: str) -> None:
     """With what would be valid, and without a word of the file."""
     Path(staff.environment["ERASE_PERSON_FILE"]).write_text(told)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from exec_orchestration.defs.lineage import column_lineage
+from exec_orchestration.defs.report.assets import write_beside_and_rename
 from exec_orchestration.tables import marts
 from exec_orchestration_tests.defs.conftest import House, failure_text
 
@@ -25,6 +26,17 @@ def test_the_page_is_written_where_the_setting_says(sqlite_house: House, tmp_pat
     last = datetime.now(UTC).date() - timedelta(days=1)
     told = sqlite_house.metadata("learning_report")
     assert (told["path"], told["period"]) == (str(path), f"{last - timedelta(days=6)} to {last}")
+
+
+def test_a_page_is_replaced_at_one_stroke(tmp_path: Path) -> None:
+    """Whoever has the old page open reads it to its end, and nothing else is left beside the new one."""
+    path = tmp_path / "report.html"
+    path.write_text("old" * 1_000)
+    with path.open() as reader:
+        write_beside_and_rename(path, "new")
+        assert reader.read() == "old" * 1_000
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_bad_setting_is_told(sqlite_house: House, tmp_path: Path) -> None:

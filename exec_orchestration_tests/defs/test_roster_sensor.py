@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 
 from exec_orchestration.definitions import defs
 from exec_orchestration.defs import roster_resource
+from exec_orchestration.defs.budget.lanes import RESUME_AT_TAG
 from exec_orchestration.defs.sensors import FINGERPRINT_TAG, SYNC_JOBS, hr_roster_sensor
 from exec_orchestration.roster import health
 from exec_orchestration_tests.defs.conftest import HR_COLUMNS
@@ -201,6 +203,31 @@ def test_a_failed_run_is_not_repeated_by_itself(watch: Watch, status: str) -> No
         assert "launch user_sync" in reason
     watch.write("B")
     assert watch.asked()
+
+
+def test_a_run_that_a_limit_stopped_is_asked_for_again(watch: Watch) -> None:
+    """Once the limit opens, under a key of its own; until then the reason says when."""
+    watch.write("A")
+    first = watch.asked()
+    run = watch.run(first, status=dg.DagsterRunStatus.FAILURE)
+    opens_at = datetime.now(UTC) + timedelta(hours=1)
+    watch.instance.add_run_tags(run.run_id, {RESUME_AT_TAG: opens_at.isoformat()})
+    assert f"was stopped by a limit of requests; it is asked for again at {opens_at:%Y-%m-%d %H:%M}" in watch.skipped()
+    watch.instance.add_run_tags(run.run_id, {RESUME_AT_TAG: datetime.now(UTC).isoformat()})
+    again = watch.asked()
+    assert again.run_key != first.run_key
+    watch.run(again)
+    assert "has not changed" in watch.skipped()
+
+
+def test_a_sync_by_hand_ends_a_failed_run(watch: Watch) -> None:
+    """The cause is mended: the sensor asks once more, since it does not know which roster was synced by hand."""
+    watch.write("A")
+    watch.run(watch.asked(), status=dg.DagsterRunStatus.FAILURE)
+    assert "ended as FAILURE" in watch.skipped()
+    watch.run()
+    watch.run(watch.asked())
+    assert "has not changed" in watch.skipped()
 
 
 def test_back_to_the_content_before_a_failed_run_is_asked_for(watch: Watch) -> None:

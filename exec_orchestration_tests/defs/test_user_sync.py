@@ -937,6 +937,14 @@ def test_an_undo_with_raised_limits(company: Company) -> None:
     assert len(company.sent_to("DELETE")) == 10
 
 
+def version_of(company: Company, asset: str) -> str:
+    """The data version of what was materialized last."""
+    event = company.instance.get_latest_materialization_event(dg.AssetKey(asset))
+    assert event is not None
+    assert event.asset_materialization is not None
+    return (event.asset_materialization.tags or {})["dagster/data_version"]
+
+
 def explained(company: Company, employee_id: str, **config: Any) -> Any:
     """One run of the job that explains a person."""
     return company.sync(EXPLAIN, {"ops": {"explain": {"config": {"employee_id": employee_id, **config}}}})
@@ -959,6 +967,18 @@ def test_a_person_is_explained_and_nothing_is_sent(company_on_both: Company) -> 
     assert "attempt 1: update was applied at" in text
     assert "What follows: nothing, neither side knows this id" in log_of(company, explained(company, "E7777"))
     assert company.sent() == []
+
+
+def test_a_person_explained_leaves_the_rest_as_it_is(company: Company) -> None:
+    """The roster keeps its data version, so that no mart is computed for it, and the last plan its unchanged people."""
+    company = after_the_first(company)
+    assert company.sync().success
+    unchanged = [row["employee_id"] for row in company.rows("user_sync_plan") if row["action"] == "unchanged"]
+    before = version_of(company, "hr_roster")
+    assert explained(company, "E0020", apply=True).success
+    assert version_of(company, "hr_roster") == before
+    after = [row["employee_id"] for row in company.rows("user_sync_plan") if row["action"] == "unchanged"]
+    assert set(after) == set(unchanged) != set()
 
 
 def test_a_person_is_synced_alone(company_on_both: Company) -> None:

@@ -16,7 +16,12 @@ from exec_orchestration.apis import budget
 from exec_orchestration.apis.budget import BACKFILL, DAY_SECONDS, SCHEDULED, Charge, Quota, free_today, turn
 from exec_orchestration.tables import budget as tables
 from exec_orchestration.tables.budget import api_holds, api_requests, api_reservations
-from exec_orchestration.tables.request_ledger import LONGEST_FLIGHT_SECONDS, RESERVED_SECONDS, RequestLedger
+from exec_orchestration.tables.request_ledger import (
+    BUFFERED_ROWS,
+    LONGEST_FLIGHT_SECONDS,
+    RESERVED_SECONDS,
+    RequestLedger,
+)
 from exec_orchestration.tables.warehouse import Warehouse
 
 NOW = datetime(2026, 3, 28, 12, tzinfo=UTC).timestamp()
@@ -115,6 +120,29 @@ def test_a_request_whose_process_died_counts_as_long_as_it_can_be_under_way(ledg
     sent(ledger, 3, at=NOW, is_answered=False)
     assert wait(ledger, QUOTA, at=NOW + LONGEST_FLIGHT_SECONDS + 59) > 0
     assert wait(ledger, QUOTA, at=NOW + LONGEST_FLIGHT_SECONDS + 60) == 0
+
+
+def test_a_long_answer_counts_until_its_end(ledger: RequestLedger) -> None:
+    """An answer may take minutes: it counts as long as it is under way, and for a window after that."""
+    with ledger.alone(lambda: NOW) as books:
+        keys = [books.enter(Charge(SCHEDULED), "GET /completions") for _ in range(3)]
+    assert wait(ledger, QUOTA, at=NOW + 300) > 0
+    for key in keys:
+        ledger.answered(key, 200, NOW + 301)
+    assert wait(ledger, QUOTA, at=NOW + 310) == 51
+    assert wait(ledger, QUOTA, at=NOW + 361) == 0
+
+
+def test_what_cannot_be_written_down_is_kept(ledger: RequestLedger, warehouse: Warehouse) -> None:
+    """An answer that came is not thrown away over the book of it: the rows wait for the next time."""
+    with warehouse.engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE api_requests RENAME TO elsewhere"))
+    for _ in range(BUFFERED_ROWS + 1):
+        ledger.record(CHARGE, "GET /users", 200, sent_at=NOW, answered_at=NOW + 1)
+    with warehouse.engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE elsewhere RENAME TO api_requests"))
+    ledger.flush()
+    assert len(rows(warehouse, api_requests)) == BUFFERED_ROWS + 1
 
 
 def test_what_is_set_aside_is_drawn_on_and_given_back(ledger: RequestLedger, warehouse: Warehouse) -> None:

@@ -4,6 +4,8 @@ Scheduled loads and the user sync may use the whole quota, backfills what is abo
 own, `exec_orchestration/lane`, goes before everything else.
 """
 
+from datetime import UTC, datetime, timedelta
+
 import dagster as dg
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
@@ -14,7 +16,7 @@ from dagster._core.storage.tags import (
 )
 
 from exec_orchestration.apis.budget import BACKFILL, LANES, SCHEDULED, SYNC, Charge
-from exec_orchestration.tables.budget_queries import free_reservations, reserving_runs
+from exec_orchestration.tables.budget_queries import free_reservations, give_up, reserving_runs, unanswered
 from exec_orchestration.tables.warehouse import Warehouse
 
 LANE_TAG = "exec_orchestration/lane"
@@ -55,8 +57,16 @@ def charge_of(run: dg.DagsterRun, asset: str | None = None) -> Charge:
 
 
 def free_what_died(instance: dg.DagsterInstance, tables: Warehouse) -> None:
-    """Give back what killed runs have set aside, once Dagster knows that they have ended: they can run again then."""
-    runs = [instance.get_run_by_id(row.run_id) for row in tables.read(reserving_runs())]
-    ended = [run.run_id for run in runs if run is not None and run.is_finished]
+    """Give back what killed runs have set aside, once Dagster knows that they have ended: they can run again then.
+
+    What they had under way counts from then on as any request that has ended.
+    """
+    now = datetime.now(UTC)
+    lost = tables.read(unanswered(now - timedelta(days=2)))
+    holding = {row.run_id for row in (*tables.read(reserving_runs()), *lost)}
+    runs = [instance.get_run_by_id(run_id) for run_id in holding]
+    ended = {run.run_id for run in runs if run is not None and run.is_finished}
     if ended:
         tables.write((free_reservations(ended), [{}]))
+    if gone := [row for row in lost if row.run_id in ended]:
+        tables.write(give_up(gone, now))

@@ -212,6 +212,11 @@ def note_stop(instance: dg.DagsterInstance, run: dg.DagsterRun, resume_at: datet
     instance.add_run_tags(run.run_id, tags)
 
 
+def note_stopped_sync(instance: dg.DagsterInstance, run: dg.DagsterRun, resume_at: datetime) -> None:
+    """Write on the run of a sync when it may be tried again; it belongs to no chain."""
+    instance.add_run_tags(run.run_id, {RESUME_AT_TAG: resume_at.astimezone(UTC).isoformat(timespec="seconds")})
+
+
 def end_chain(instance: dg.DagsterInstance, chain: Chain, how: str) -> None:
     """Write on the chain's runs how it has ended, so that nobody asks for it again."""
     for run in chain.runs:

@@ -1,6 +1,7 @@
 """The asset `learning_report`: a page for the head of learning, who never opens Dagster. It writes one file."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 
@@ -45,8 +46,15 @@ def learning_report(context: Context, warehouse: Tables) -> dg.MaterializeResult
     first = last - timedelta(days=warehouse.report_days - 1)
     figures = read_report(Office(warehouse.tables, warehouse.completed_steps_pct), (first, last), made_at=now)
     path = warehouse.report_path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page(figures), encoding="utf-8")
+    write_beside_and_rename(path, page(figures))
     return dg.MaterializeResult(
         metadata={"path": dg.MetadataValue.path(path.absolute()), "period": f"{first} to {last}"}
     )
+
+
+def write_beside_and_rename(path: Path, text: str) -> None:
+    """Make `text` the file's content at one stroke: whoever reads it meanwhile has the page of before, whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)

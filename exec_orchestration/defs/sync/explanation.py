@@ -9,9 +9,15 @@ from exec_orchestration.defs.failures import told_plainly
 from exec_orchestration.defs.resources import SparkwiseResource, WarehouseResource
 from exec_orchestration.defs.roster_resource import RosterResource
 from exec_orchestration.defs.sparkwise_assets import POOL
-from exec_orchestration.defs.sync.roster_keeping import keep_roster, last_reading, without_erased
+from exec_orchestration.defs.sync.roster_keeping import (
+    keep_roster,
+    last_reading,
+    version_of_roster,
+    without_erased,
+)
 from exec_orchestration.defs.sync.run import UserSync
 from exec_orchestration.defs.sync.user_sync import keep_plan, outcomes_for, people_of
+from exec_orchestration.defs.versions import materialization
 from exec_orchestration.errors import PlanRefused, UnhealthyRoster
 from exec_orchestration.roster.discretion import discreet, names_in
 from exec_orchestration.roster.explain import person_in_words
@@ -56,7 +62,8 @@ def read_roster(context: dg.OpExecutionContext, roster: RosterResource, warehous
     except UnhealthyRoster as refusal:
         return str(refusal)
     facts = keep_roster(warehouse.tables, accepted, source=sheet.name, run_id=context.run.run_id)
-    context.log_event(dg.AssetMaterialization("hr_roster", metadata=facts))
+    version = version_of_roster(warehouse.tables)
+    context.log_event(materialization(dg.AssetKey("hr_roster"), None, version, facts))
     return None
 
 
@@ -81,7 +88,7 @@ def explained(run: UserSync, employee_id: str) -> tuple[str, Plan]:
 
 def sync_alone(run: UserSync, plan: Plan) -> None:
     """Send the plan of one person, and say what became of it."""
-    keep_plan(run.tables, plan, run_id=run.run_id)
+    keep_plan(run.tables, plan, run_id=run.run_id, is_of_everybody=False)
     if plan.held:
         raise PlanRefused(f"It waits: {'; '.join(held.reason for held in plan.held)}. Nothing was sent.")
     outcomes = run.carry_out(plan)

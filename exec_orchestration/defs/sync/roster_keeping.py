@@ -61,6 +61,11 @@ def keep_roster(warehouse: Warehouse, roster: Roster, *, source: str, run_id: st
     }
 
 
+def version_of_roster(warehouse: Warehouse) -> str:
+    """The data version of `hr_roster`: when any person's version last began or ended."""
+    return str(warehouse.newest(hr_roster.c.valid_from, hr_roster.c.valid_to))
+
+
 def _version(person: Person, read_at: datetime, run_id: str) -> Row:
     """The row of `hr_roster` that a person's new version would be."""
     given = {"employee_id": person.employee_id, "valid_from": read_at, "valid_to": None, "run_id": run_id}

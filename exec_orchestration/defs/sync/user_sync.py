@@ -252,8 +252,8 @@ def today(warehouse: WarehouseResource) -> date:
     return datetime.now(warehouse.zone).date()
 
 
-def keep_plan(warehouse: Warehouse, plan: Plan, *, run_id: str) -> None:
-    """Write a plan, one row a person; of older plans the people without a change are forgotten."""
+def keep_plan(warehouse: Warehouse, plan: Plan, *, run_id: str, is_of_everybody: bool = True) -> None:
+    """Write a plan, one row a person; by one of everybody, people without a change are forgotten of older plans."""
     held, fingerprint = plan.held_ids, plan.fingerprint
     rows = (
         (
@@ -275,7 +275,7 @@ def keep_plan(warehouse: Warehouse, plan: Plan, *, run_id: str) -> None:
     )
     with warehouse.stage(user_sync_plan) as stage:
         stage.fill(rows)
-        stage.append(journal.forget_unchanged())
+        stage.append(*([journal.forget_unchanged()] if is_of_everybody else []))
 
 
 def changes_from(rows: Iterable[Any]) -> list[Change]:

@@ -36,6 +36,8 @@ def erase_everywhere(
     context: dg.OpExecutionContext, config: EraseConfig, warehouse: dg.ResourceParam[WarehouseResource]
 ) -> None:
     """How many rows of each table went is in the metadata; where the search at the end finds more, nothing is done."""
+    if config.rehearse and config.lift:
+        raise BadSetting("rehearse and lift are both true, and a lift has no rehearsal. Nothing was done; choose one.")
     sought = read_sought(warehouse.erase_person_file)
     stop_while_others_run(context)
     if config.lift:
@@ -73,7 +75,7 @@ def read_sought(path: Path) -> Sought:
             f"ERASE_PERSON_FILE names a file that {why}. Valid in it are {VALID}. Nothing was erased."
         ) from None
     ids = {who: frozenset(_texts(told.get(name, []))) for name, who in LISTS.items()}
-    names = [tuple(_texts(pair)) for pair in told.get("names", [])]
+    names = [tuple(_texts(pair)) for pair in _list(told.get("names", []))]
     only = told.get("only", False)
     is_well_formed = not set(told) - {*LISTS, "names", "only"} and all(len(each) == 2 for each in names)
     if not is_well_formed or not any(ids.values()) or not isinstance(only, bool):
@@ -85,9 +87,19 @@ def read_sought(path: Path) -> Sought:
 
 
 def _texts(values: Any) -> list[str]:
-    if not isinstance(values, list) or not all(isinstance(each, str) and each.strip() for each in values):
-        raise BadSetting(f"Valid in the file at ERASE_PERSON_FILE are {VALID}. Nothing was erased.")
+    if not all(isinstance(each, str) and each.strip() for each in _list(values)):
+        raise _unreadable()
     return [each.strip() for each in values]
+
+
+def _list(values: Any) -> list[Any]:
+    if not isinstance(values, list):
+        raise _unreadable()
+    return values
+
+
+def _unreadable() -> BadSetting:
+    return BadSetting(f"Valid in the file at ERASE_PERSON_FILE are {VALID}. Nothing was erased.")
 
 
 def facts(erased: Erased, *, rehearsed: bool) -> dict[str, Any]:
