@@ -22,7 +22,7 @@ demo: setup  ## the whole main job on the sandbox: two months of data, the marts
 dev: setup  ## the Dagster UI on the sandbox, at http://127.0.0.1:3000
 	$(BIN)/python -m exec_orchestration dev
 
-test: setup  ## every test, on SQLite and on PostgreSQL, two at a time
+test: setup  ## every test but those of the targets below, on SQLite and on PostgreSQL, two at a time
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-days: setup  ## a backfill over several days of quota: real processes, a moved clock; 3 minutes

@@ -1,7 +1,7 @@
 """Pure decisions about requests: may I send now, and if not, how long must I wait, and why.
 
 A vendor counts requests in a minute and in a day. What was sent is kept by a ledger, which is a Protocol here: in
-memory for one process, in the warehouse for all of them. Nothing here sleeps or stores; `http` carries it out.
+memory for one process, in the warehouse for all of them. Nothing here sleeps or stores; `pacing` carries it out.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""What a run may reach: Exec, Sparkwise, HR's roster and the warehouse. The only module that reads the environment.
+"""What a run may reach: Exec, Sparkwise, HR's roster and the warehouse. What Dagster runs reads the environment here.
 
-Each is built when an asset first asks for it, so that a bad setting stops that asset, by name, and nothing else.
-Tests hand over an environment and a transport of their own.
+Only the commands `budget.command` and `demo` read it by themselves. Each resource is built when an asset first asks for
+it, so that a bad setting stops that asset, by name, and nothing else. Tests hand over an environment and a transport.
 """
 
 import os
@@ -250,7 +250,7 @@ def warehouse(_context: dg.InitResourceContext) -> Iterator[WarehouseResource]:
 
 
 def partitions_start_and_zone() -> tuple[date, str]:
-    """The two settings that Dagster needs while it loads the code.
+    """The two settings of the partitions, which Dagster needs while it loads the code.
 
     A malformed one falls back to its default here, so that the UI still comes up; a daily asset then refuses to run.
     """

@@ -1,6 +1,6 @@
 """HR's roster as the environment describes it: where it stands, what its words mean, and who may be written to.
 
-A new object reads everything anew. The environment is an argument; only `resources` reads the real one.
+A new object reads everything anew. The environment is an argument; `resources` reads the real one.
 """
 
 import re

@@ -1,4 +1,7 @@
-"""The warehouse: stage what was fetched, then replace a window in ONE transaction. Only this module writes rows.
+"""The warehouse: stage what was fetched, then replace a window in ONE transaction.
+
+Whoever else writes rows (`changes`, `versions`, `request_ledger`, `erasure`, `hashing`, `privacy_state`, `purge`) does
+so in a transaction that is opened here; only `migrate` opens its own.
 
 Fetch first, write last: rows are staged in a temporary table that no other connection sees and that goes away with
 the connection, so memory is bounded by the batch and no write transaction is open while HTTP is in flight.

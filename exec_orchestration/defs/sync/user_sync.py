@@ -1,5 +1,5 @@
-"""The hall between the side wing and the rest: accounts from Sparkwise's listing, the vendor and the journal that the
-wing asks for, and the circumstances of a diff. No decision about a person is taken here.
+"""Adapters between the side wing and the other rooms: accounts from Sparkwise's listing, the vendor and the journal
+that the wing asks for, and the circumstances of a diff. No decision about a person is taken here.
 """
 
 from collections import Counter
