@@ -14,23 +14,26 @@ from random import Random
 import pytest
 import sqlalchemy as sa
 
+from exec_orchestration_tests.faults.company import WORLD, Company, assert_all_is_done, assert_applied_is_true
 from exec_orchestration_tests.faults.conftest import FIRST_SEED, Note
 from exec_orchestration_tests.faults.errands import Errand, Told, do
 from exec_orchestration_tests.faults.meddling import GoOn, meddle
 from exec_orchestration_tests.faults.moments import CLOCK, Moment
 from exec_orchestration_tests.faults.paths import Ways
-from exec_orchestration_tests.faults.places import Databases, Sandbox, contents
+from exec_orchestration_tests.faults.places import Databases, Sandbox, contents, sandbox
 from exec_orchestration_tests.faults.server import Server, running
-from exec_orchestration_tests.faults.verdicts import assert_nothing_is_set_aside, outcome
+from exec_orchestration_tests.faults.verdicts import assert_named, assert_nothing_is_set_aside, outcome
 
 pytestmark = pytest.mark.faults
 
 STOPPED, RESTARTED, MOVED = "stopped", "restarted", "moved to another port"
 SEEDS = {"ingest": 4, "marts": 4}
+SYNC_SEEDS = 2
 MOMENTS = 3
 REMEMBERING = 4  # one seed of so many loads is run on a Dagster instance that outlives the process
 LONGEST_OUTAGE = 1.5
 KINDS = (CLOCK, CLOCK, "statement", "statement", "commit", "commit", "request", "answer")
+SYNC_KINDS = (CLOCK, "statement", "commit", "request", "answer")
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Home:
     """A server with the port that it comes back to, and the ways of which the tables are in it."""
 
     server: Server
+    databases: Databases
     ways: Ways
     port: int
 
@@ -77,7 +81,8 @@ def at_home(tmp_path_factory: pytest.TempPathFactory, old_vendors: Sandbox, vend
     with running() as server:
         url = server.url.replace("postgresql://", "postgresql+psycopg://")
         databases = Databases(Path(), url)
-        yield Home(server, Ways(lambda _: databases, tmp_path_factory.mktemp, old_vendors, vendors), server.port)
+        ways = Ways(lambda _: databases, tmp_path_factory.mktemp, old_vendors, vendors)
+        yield Home(server, databases, ways, server.port)
 
 
 def cases() -> list[object]:
@@ -132,3 +137,41 @@ def met(at_home: Home, fault: str, errand: Errand, undisturbed: Told, kind: str,
     if in_time:
         at_home.mend(fault)
     return told, in_time
+
+
+@pytest.fixture(scope="session")
+def company(at_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    """A company of which the warehouse is on that server."""
+    with sandbox(*WORLD) as sparkwise:
+        yield Company(at_home.databases, sparkwise, tmp_path_factory.mktemp("company"))
+
+
+def sync_cases() -> list[object]:
+    """Every seed of every fault."""
+    return [
+        pytest.param(fault, seed, id=f"{fault.split()[0]}-{seed}", marks=pytest.mark.xdist_group("server-ingest"))
+        for fault in (STOPPED, RESTARTED, MOVED)
+        for seed in range(FIRST_SEED, FIRST_SEED + SYNC_SEEDS)
+    ]
+
+
+@pytest.mark.parametrize(("fault", "seed"), sync_cases())
+def test_a_sync_whose_server_goes_away(at_home: Home, company: Company, note: Note, fault: str, seed: int) -> None:
+    """At three seeded moments in a row: what is called applied is so, and the next sync ends it, with nobody twice."""
+    undisturbed, random = company.undisturbed, Random(f"{fault}-sync-{seed}")
+    case = company.begin(f"{fault.split()[0]}-{seed}")
+    for _ in range(MOMENTS):
+        kind = random.choice(SYNC_KINDS)
+        told, in_time = met(at_home, fault, company.errand(case.url, case.home), undisturbed, kind, random)
+        at_home.come_back()
+        if not told.success:
+            assert_named(told)
+        assert_applied_is_true(case)
+        if in_time:
+            what = "accounts as HR asks" if told.success else "WarehouseError"
+            note("sync, postgresql", f"{fault} ({kind})", what, moments=1)
+    told = case.sync()
+    assert told.success, told
+    assert_all_is_done(case)
+    case.end()
+    note("sync, postgresql", f"the run after: {fault}", "accounts as HR asks", runs=1)
