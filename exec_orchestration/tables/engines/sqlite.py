@@ -84,13 +84,14 @@ def alone_until_commit(_connection: Connection, _purpose: str) -> None:
 
 
 @contextmanager
-def alone(engine: Engine, purpose: str) -> Iterator[bool]:
+def alone(engine: Engine, purpose: str) -> Iterator[Callable[[], bool]]:
     """A lock on a file beside the database; in memory there is nobody else."""
     if engine.url.database in IN_MEMORY:
-        yield True
+        yield lambda: True
         return
     with _lock_file(Path(f"{engine.url.database}.{purpose}.lock")) as file:
-        yield _locked(file)
+        is_locked = _locked(file)
+        yield lambda: is_locked
 
 
 def _lock_file(path: Path) -> Any:
