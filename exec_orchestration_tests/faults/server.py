@@ -21,6 +21,7 @@ class Server:
         self._server = PostgresServer(folder / "data", cleanup_mode=None)
         self._server.ensure_pgdata_inited()
         self.port = 0
+        self.is_up = False
 
     @property
     def url(self) -> str:
@@ -32,10 +33,12 @@ class Server:
         # Without fsync: the server crashes here, the machine never does. A start after a crash is faster by seconds.
         options = f"-F -h 127.0.0.1 -p {self.port} -k {self._folder}/data"
         self._control("-o", options, "-l", f"{self._folder}/data/log", "start")
+        self.is_up = True
 
     def stop(self) -> None:
         """At once, as in a crash."""
         self._control("-m", "immediate", "stop")
+        self.is_up = False
 
     def _control(self, *arguments: str) -> None:
         where = ("-w", "-D", f"{self._folder}/data")
@@ -52,4 +55,5 @@ def running() -> Iterator[Server]:
         try:
             yield server
         finally:
-            server.stop()
+            if server.is_up:
+                server.stop()

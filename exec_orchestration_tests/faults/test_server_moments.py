@@ -63,26 +63,29 @@ class Home:
         if waits:
             go_on()
 
-    def mend(self, fault: str) -> None:
-        """Start a server that is stopped."""
-        if fault == STOPPED:
-            self.server.start(port=self.port)
-
     def come_back(self) -> None:
-        """To the port that it had."""
-        if self.server.port != self.port:
+        """Be up on the port that it had."""
+        if self.server.is_up and self.server.port != self.port:
             self.server.stop()
+        if not self.server.is_up:
             self.server.start(port=self.port)
 
 
 @pytest.fixture(scope="session")
-def at_home(tmp_path_factory: pytest.TempPathFactory, old_vendors: Sandbox, vendors: Sandbox) -> Iterator[Home]:
+def home_of_all(tmp_path_factory: pytest.TempPathFactory, old_vendors: Sandbox, vendors: Sandbox) -> Iterator[Home]:
     """A server that only these tests disturb."""
     with running() as server:
         url = server.url.replace("postgresql://", "postgresql+psycopg://")
         databases = Databases(Path(), url)
         ways = Ways(lambda _: databases, tmp_path_factory.mktemp, old_vendors, vendors)
         yield Home(server, databases, ways, server.port)
+
+
+@pytest.fixture
+def at_home(home_of_all: Home) -> Iterator[Home]:
+    """That server, up on its port; also for whoever comes after a test that has failed."""
+    yield home_of_all
+    home_of_all.come_back()
 
 
 def cases() -> list[object]:
@@ -134,16 +137,16 @@ def met(at_home: Home, fault: str, errand: Errand, undisturbed: Told, kind: str,
     else:
         errand = replace(errand, moment=Moment(kind, 1 + int(share * undisturbed.counts[kind])))
         told, in_time = meddle(errand, act)
-    if in_time:
-        at_home.mend(fault)
+    if not at_home.server.is_up:
+        at_home.come_back()
     return told, in_time
 
 
 @pytest.fixture(scope="session")
-def company(at_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+def company(home_of_all: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     """A company of which the warehouse is on that server."""
     with sandbox(*WORLD) as sparkwise:
-        yield Company(at_home.databases, sparkwise, tmp_path_factory.mktemp("company"))
+        yield Company(home_of_all.databases, sparkwise, tmp_path_factory.mktemp("company"))
 
 
 def sync_cases() -> list[object]:

@@ -19,7 +19,7 @@ from exec_orchestration.tables.engines.storing import each, each_once, json_of, 
 from exec_orchestration.tables.rows import Row
 
 BUSY_TIMEOUT_MILLISECONDS = 60_000
-PASSING, PRIMARY_CODE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED), 0xFF
+PASSING, PRIMARY_CODE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL), 0xFF
 IN_MEMORY = (None, "", ":memory:")
 
 # No table lies by month here.
