@@ -76,8 +76,8 @@ def plan_and_send(
     context: Context, config: SyncConfig, sparkwise: Sparkwise, roster: Roster, warehouse: Tables
 ) -> Results:
     asked = context.selected_asset_keys
-    with warehouse.tables.alone("user_sync"):
-        run = UserSync(context, sparkwise, roster, warehouse)
+    with warehouse.tables.alone("user_sync") as stay_alone:
+        run = UserSync(context, sparkwise, roster, warehouse, stay_alone)
         plan = run.plan(config)
         if dg.AssetKey("user_sync_plan") in asked:
             judge = Judge(context, sync.user_sync_plan, warehouse.tables)

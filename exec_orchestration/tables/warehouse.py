@@ -1,14 +1,12 @@
 """The warehouse: stage what was fetched, then replace a window in ONE transaction.
 
-Whoever else writes rows (`changes`, `versions`, `request_ledger`, `erasure`, `hashing`, `privacy_state`, `purge`) does
-so in a transaction that is opened here; only `migrate` opens its own.
-
-Fetch first, write last: rows are staged in a temporary table that no other connection sees and that goes away with
-the connection, so memory is bounded by the batch and no write transaction is open while HTTP is in flight.
-The engines' differences stand in `engines`, the schema's history in `migrations`.
+Whoever else writes rows does so in a transaction that is opened here; only `migrate` opens its own. Fetch first, write
+last: rows are staged in a temporary table that no other connection sees and that goes away with the connection, so
+memory is bounded by the batch and no write transaction is open while HTTP is in flight. The engines' differences
+stand in `engines`, the schema's history in `migrations`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from itertools import islice
@@ -145,15 +143,22 @@ class Warehouse:
             yield connection
 
     @contextmanager
-    def alone(self, purpose: str) -> Iterator[None]:
-        """A block that one process at a time may be in. Raises WarehouseError where another one is."""
+    def alone(self, purpose: str) -> Iterator[Callable[[], None]]:
+        """A block that one process at a time may be in. Raises WarehouseError where another one is.
+
+        Yields what raises it where another one may be by now, since the lock went with its connection.
+        """
         with self._guarded(f"lock {purpose}"), self._offer.alone(self.engine, purpose) as is_alone:
-            if not is_alone:
-                raise WarehouseError(
-                    f"Another run is in the middle of {purpose} on the warehouse {self.name}. Two at once would send "
-                    "the same things twice, so this one has stopped; run it again when the other has ended."
-                )
-            yield
+
+            def stay_alone() -> None:
+                if not is_alone():
+                    raise WarehouseError(
+                        f"Another run is in the middle of {purpose} on the warehouse {self.name}, or this one has lost "
+                        "its lock. Two at once would send the same things twice; run it again when the other has ended."
+                    )
+
+            stay_alone()
+            yield stay_alone
 
     def frame(self, query: sa.Select[Any]) -> "pd.DataFrame":
         """The result of a query as a frame: for previews and reports, never for loads."""

@@ -756,6 +756,43 @@ def test_while_another_run_is_in_the_middle_nothing_is_sent(company_on_both: Com
     assert company.sent() == [("PUT", ["E0020"])]
 
 
+class LosingLocks(httpx.BaseTransport):
+    """The network, where the connection that holds the sync's lock breaks behind the first write."""
+
+    def __init__(self, inner: httpx.BaseTransport, url: str) -> None:
+        self.inner = inner
+        self.url = url
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = self.inner.handle_request(request)
+        if request.method == "PUT":
+            engine = sa.create_engine(self.url)
+            with engine.connect() as connection:
+                connection.execute(BREAK_LOCKS)
+            engine.dispose()
+        return response
+
+
+BREAK_LOCKS = sa.text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted")
+
+
+def test_a_sync_that_has_lost_its_lock_sends_nobody_any_more(company_on_both: Company) -> None:
+    """As when the server was restarted: another sync may have begun. SQLite's lock is the process's own."""
+    if company_on_both.warehouse.engine.dialect.name == "sqlite":
+        return
+    company = after_the_first(company_on_both)
+    company.hr({name: {"last_name": "Newname"} for name in ids(*range(20, 50))})
+    alive, url = company.sandbox.transport, company.warehouse.engine.url.render_as_string(hide_password=False)
+    company.sandbox.transport = LosingLocks(alive, url)
+    assert "could not lock user_sync" in told(company.sync())
+    assert company.sent() == [("PUT", CANARY)]
+    company.sandbox.transport = alive
+    company.forget()
+    assert company.sync().success
+    assert sorted(company.sent_to("PUT")) == AFTER_CANARY
+    assert company.is_as_hr_asks()
+
+
 def test_errors_for_ever_stop_at_the_canary(company: Company) -> None:
     """Five people were asked for, nobody else; nothing was done, and the next run does it all."""
     company = after_the_first(company)

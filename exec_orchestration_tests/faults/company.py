@@ -1,6 +1,6 @@
 """A company whose sync is killed: a warehouse that was synced once, HR's roster since then, and Sparkwise's accounts.
 
-Here: who changes, what was sent and what stands. Not here: kills and what is expected after them (`test_sync_kills`).
+Here: who changes, what was sent, what stands and what may stand. Not here: kills (`test_sync_kills`) and faults.
 """
 
 import csv
@@ -145,3 +145,26 @@ def person(number: int, *, last_name: str = "Lee", status: str = "active") -> di
 def account(number: int) -> dict[str, Any]:
     """The account of that person."""
     return {"firstName": f"Ann {number}", "lastName": "Lee", "active": True, "remoteId": f"E{number:05d}"}
+
+
+def unanswered(case: Case) -> int:
+    """How many people the journal has as sent, without an answer."""
+    return sum(row.result == "sent" for row in case.journal())
+
+
+def assert_applied_is_true(case: Case) -> None:
+    """Whoever the journal calls applied has the account that HR asks for; nobody was written who is not in it."""
+    accounts, wanted, journal = case.accounts(), case.wanted(), case.journal()
+    for row in journal:
+        if row.result == "applied":
+            assert accounts[row.employee_id] == wanted[row.employee_id], row.employee_id
+    assert set(case.received()) <= {row.employee_id for row in journal}
+
+
+def assert_all_is_done(case: Case) -> None:
+    """Every account is as HR asks, everybody was sent once, and the journal calls everybody applied."""
+    assert case.is_as_hr_asks()
+    assert set(case.received().values()) == {1}
+    assert len(case.received()) == CHANGED
+    last = {row.employee_id: row.result for row in case.journal()}
+    assert Counter(last.values()) == {"applied": CHANGED}

@@ -12,6 +12,10 @@ from typing import Any
 
 import pytest
 
+from exec_orchestration_tests.faults.paths import FIRST as FIRST
+from exec_orchestration_tests.faults.paths import LAST as LAST
+from exec_orchestration_tests.faults.paths import NO_LIMITS as NO_LIMITS
+from exec_orchestration_tests.faults.paths import Ways
 from exec_orchestration_tests.faults.places import Databases, Sandbox, sandbox
 
 AGAIN = ".venv/bin/python -m pytest -m faults '{}'"
@@ -20,9 +24,7 @@ Note = Callable[..., None]
 
 # The first of the seeds; others by `FAULTS_FROM=1000 make test-faults`.
 FIRST_SEED = int(os.environ.get("FAULTS_FROM", "0"))
-FIRST, LAST = "2026-01-05", "2026-01-07"
 WORLD = ("--until", "2026-01-08", "--people", "14")
-NO_LIMITS = {"EXEC_REQUESTS_PER_MINUTE": "0", "EXEC_REQUESTS_PER_DAY": "100000"}
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +51,17 @@ def vendors() -> Iterator[Sandbox]:
     """The vendors as they are now: every row is another one."""
     with sandbox(*WORLD, "--seed", "12") as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def ways(
+    engines: Callable[[str], Databases],
+    tmp_path_factory: pytest.TempPathFactory,
+    old_vendors: Sandbox,
+    vendors: Sandbox,
+) -> Ways:
+    """The ways through the house, by name and engine."""
+    return Ways(engines, tmp_path_factory.mktemp, old_vendors, vendors)
 
 
 @pytest.fixture

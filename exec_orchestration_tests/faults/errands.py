@@ -25,7 +25,7 @@ from exec_orchestration.definitions import defs
 from exec_orchestration.defs.resources import ExecResource, SparkwiseResource, WarehouseResource
 from exec_orchestration.defs.roster_resource import RosterResource
 from exec_orchestration.errors import ExecOrchestrationError
-from exec_orchestration_tests.faults.moments import Moment, Watch, Watched
+from exec_orchestration_tests.faults.moments import Act, Moment, Watch, Watched, kill
 
 LONGEST_SECONDS = 120
 FORKS = multiprocessing.get_context("forkserver")
@@ -51,6 +51,8 @@ class Errand:
     settings: Mapping[str, str]
     folder: Path  # of the Dagster instance, and of what the process prints
     moment: Moment | None = None
+    at_moment: Act = kill
+    at_begin: Act | None = None
     calls: bool = False
     remembers: bool = True  # False: Dagster's own records are in memory, and die with the process; four times as fast
     hurried: bool = False  # waits before another try at Exec take a hundredth of their time
@@ -132,9 +134,11 @@ def run(errand: Errand) -> None:
     _to_file(errand.folder / "process.log")
     warnings.simplefilter("ignore")
     if errand.file_bytes:
-        _limit_files(errand.file_bytes)
+        limit_files(errand.file_bytes)
     began = time.monotonic()
-    watch = Watch(errand.moment, errand.settings["WAREHOUSE_URL"])
+    watch = Watch(errand.moment, errand.settings["WAREHOUSE_URL"], errand.at_moment)
+    if errand.at_begin:
+        errand.at_begin(watch)
     watch.begin(calls=errand.calls)
     errors: list[tuple[str, str]] = []
     checks: set[str] = set()
@@ -149,7 +153,7 @@ def run(errand: Errand) -> None:
                 break
     watch.end()
     told = {"success": not errors, "errors": errors, "counts": watch.counts, "seconds": time.monotonic() - began}
-    _limit_files(-1)
+    limit_files(-1)
     (errand.folder / "told.json").write_text(json.dumps({**told, "failed_checks": sorted(checks)}))
 
 
@@ -229,7 +233,7 @@ def _to_file(path: Path) -> None:
     os.dup2(descriptor, 2)
 
 
-def _limit_files(size: int) -> None:
+def limit_files(size: int) -> None:
     """No file may grow beyond so many bytes, as on a full disk; -1 lifts it. Writing then fails, without a signal."""
     import resource
     import signal

@@ -1,7 +1,7 @@
-"""Moments of a run at which its process is killed, counted from inside: the n-th statement, request or call.
+"""Moments of a run at which its process is killed, or something else happens: the n-th statement, request or call.
 
-Here: what counts as a moment, and the hooks that count and kill. Not here: kills by the clock, which come from outside
-(`errands`), and which moment it is (`test_kills`).
+Here: what counts as a moment, and the hooks that count from inside. Not here: what else happens (`meddling`), moments
+by the clock, which come from outside (`errands`), and which moment it is (`test_kills`).
 """
 
 import os
@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -33,12 +34,22 @@ class Moment:
     number: int
 
 
-class Watch:
-    """Counts the events of this process, and kills it at a moment."""
+Act = Callable[["Watch"], None]
 
-    def __init__(self, moment: Moment | None, warehouse_url: str) -> None:
+
+def kill(_watch: "Watch") -> None:
+    """SIGKILL."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Watch:
+    """Counts the events of this process, and acts at a moment, while all its other events wait."""
+
+    def __init__(self, moment: Moment | None, warehouse_url: str, act: Act = kill) -> None:
         self.counts: Counter[str] = Counter()
+        self.before_statement: Callable[[sa.Connection], None] | None = None  # of the warehouse
         self._moment = moment
+        self._act = act
         self._warehouse = sa.make_url(warehouse_url).database
         self._lock = threading.Lock()
 
@@ -56,14 +67,19 @@ class Watch:
         sys.setprofile(None)
 
     def see(self, kind: str) -> None:
-        """One more event; SIGKILL where it is the moment."""
+        """One more event; act where it is the moment."""
         with self._lock:
             self.counts[kind] += 1
             if self._moment == Moment(kind, self.counts[kind]):
-                os.kill(os.getpid(), signal.SIGKILL)
+                self._act(self)
 
     def _statement(self, connection: sa.Connection, *_: Any) -> None:
-        self.see("statement" if connection.engine.url.database == self._warehouse else "record")
+        if connection.engine.url.database != self._warehouse:
+            self.see("record")
+            return
+        self.see("statement")
+        if self.before_statement:
+            self.before_statement(connection)
 
     def _commit(self, connection: sa.Connection) -> None:
         if connection.engine.url.database == self._warehouse:

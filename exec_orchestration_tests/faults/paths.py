@@ -3,18 +3,19 @@
 Here: what a way runs, from which template, and into which tables. Not here: kills and what is expected after them.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import dagster as dg
 
-from exec_orchestration_tests.faults.conftest import FIRST, LAST, NO_LIMITS
 from exec_orchestration_tests.faults.errands import Errand, Step, Told, do
 from exec_orchestration_tests.faults.moments import Moment
 from exec_orchestration_tests.faults.places import Contents, Databases, Sandbox, contents, home_in
 
+FIRST, LAST = "2026-01-05", "2026-01-07"
+NO_LIMITS = {"EXEC_REQUESTS_PER_MINUTE": "0", "EXEC_REQUESTS_PER_DAY": "100000"}
 DAILY = (
     "exec_participant_analytics",
     "exec_sessions",
@@ -106,3 +107,24 @@ def marts(databases: Databases, folder: Path, old: Sandbox, now: Sandbox, *, rem
 def _fill(steps: tuple[Step, ...], of: Sandbox, url: str, home: Path, *, remembers: bool) -> None:
     told = do(Errand(steps, {**of.settings, **NO_LIMITS, "WAREHOUSE_URL": url}, home, remembers=remembers))
     assert told.success, told
+
+
+MAKERS = {"ingest": ingest, "marts": marts}
+
+
+@dataclass(frozen=True)
+class Ways:
+    """A way by its name, its engine and whether it remembers, prepared once."""
+
+    databases: Callable[[str], Databases]
+    folder: Callable[[str], Path]
+    old: Sandbox
+    now: Sandbox
+    made: dict[tuple[str, str, bool], Way] = field(default_factory=dict)
+
+    def __call__(self, name: str, engine: str, *, remembers: bool) -> Way:
+        key = name, engine, remembers
+        if key not in self.made:
+            folder = self.folder(f"{name}-{engine}")
+            self.made[key] = MAKERS[name](self.databases(engine), folder, self.old, self.now, remembers=remembers)
+        return self.made[key]

@@ -9,7 +9,15 @@ from random import Random
 
 import pytest
 
-from exec_orchestration_tests.faults.company import CHANGED, WORLD, Case, Company
+from exec_orchestration_tests.faults.company import (
+    CHANGED,
+    WORLD,
+    Case,
+    Company,
+    assert_all_is_done,
+    assert_applied_is_true,
+    unanswered,
+)
 from exec_orchestration_tests.faults.conftest import FIRST_SEED, Note
 from exec_orchestration_tests.faults.errands import Told
 from exec_orchestration_tests.faults.moments import CLOCK, Moment
@@ -65,11 +73,7 @@ def test_a_killed_sync_sends_nobody_twice_and_loses_nobody(
             note(f"sync, {engine}", f"SIGKILL ({kind})", "what is called applied is so", kills=1)
     told = case.sync()
     assert told.success, told
-    assert case.is_as_hr_asks()
-    assert set(case.received().values()) == {1}
-    assert len(case.received()) == CHANGED
-    last = {row.employee_id: row.result for row in case.journal()}
-    assert Counter(last.values()) == {"applied": CHANGED}
+    assert_all_is_done(case)
     counted["sent_twice"] += sum(times - 1 for times in case.received().values())
     counted["lost"] += CHANGED - len(case.written())
     case.end()
@@ -82,17 +86,3 @@ def killed_at(case: Case, kind: str, share: float) -> Told:
     if kind == CLOCK:
         return case.sync(kill_after=share * undisturbed.seconds)
     return case.sync(moment=Moment(kind, 1 + int(share * undisturbed.counts[kind])))
-
-
-def unanswered(case: Case) -> int:
-    """How many people the journal has as sent, without an answer."""
-    return sum(row.result == "sent" for row in case.journal())
-
-
-def assert_applied_is_true(case: Case) -> None:
-    """Whoever the journal calls applied has the account that HR asks for; nobody was written who is not in it."""
-    accounts, wanted, journal = case.accounts(), case.wanted(), case.journal()
-    for row in journal:
-        if row.result == "applied":
-            assert accounts[row.employee_id] == wanted[row.employee_id], row.employee_id
-    assert set(case.received()) <= {row.employee_id for row in journal}

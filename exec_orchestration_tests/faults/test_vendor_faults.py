@@ -16,11 +16,17 @@ from exec_orchestration_tests.faults.conftest import FIRST, LAST, NO_LIMITS, Not
 from exec_orchestration_tests.faults.errands import Errand, Step, Told, do
 from exec_orchestration_tests.faults.places import Contents, Databases, Sandbox, contents, home_in, rows_in
 from exec_orchestration_tests.faults.proxy import Proxy, proxy
-from exec_orchestration_tests.faults.vendor_faults import EQUAL, FAULTS, MEMBERS, PATHS, Fault, answers
+from exec_orchestration_tests.faults.vendor_faults import (
+    EQUAL,
+    FAULTS,
+    MEMBERS,
+    PATHS,
+    Fault,
+    answers,
+    in_small_pages,
+)
 
 pytestmark = pytest.mark.faults
-
-PAGE_SIZE = 4
 
 
 class Place:
@@ -133,11 +139,6 @@ def let_the_hold_end(url: str) -> None:
     with engine.begin() as connection:
         connection.execute(api_holds.delete())
     engine.dispose()
-
-
-def in_small_pages(target: str) -> str:
-    """The same request for smaller pages, so that a small world has several."""
-    return target if "members" in target else target.replace("page_size=100", f"page_size={PAGE_SIZE}")
 
 
 def test_the_key_does_not_follow_a_redirect(

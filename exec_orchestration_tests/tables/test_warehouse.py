@@ -3,8 +3,10 @@
 import json
 import sqlite3
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -698,6 +700,28 @@ def test_a_sqlite_file_is_read_while_it_is_written(tmp_path: Path) -> None:
     with warehouse.engine.connect() as connection:
         assert connection.scalar(sa.text("PRAGMA journal_mode")) == "wal"
         assert connection.scalar(sa.text("PRAGMA busy_timeout")) == 60_000
+    warehouse.close()
+
+
+def test_a_new_sqlite_file_without_room_is_told_at_once(tmp_path: Path) -> None:
+    """Only another writer is waited for: a file without write-ahead logging that may not be written will not change."""
+    path = tmp_path / "warehouse.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE any_table (id TEXT)")
+    warehouse = Warehouse(f"sqlite:///file:{path}?mode=ro&uri=true")
+    began = time.monotonic()
+    with pytest.raises(WarehouseError, match="readonly"):
+        warehouse.migrate()
+    assert time.monotonic() - began < 10
+    warehouse.close()
+
+
+def test_a_lock_file_that_cannot_be_made_is_an_error_of_ours(tmp_path: Path) -> None:
+    """As on a full disk, or in a folder that may only be read."""
+    (tmp_path / "warehouse.db.user_sync.lock").mkdir()
+    warehouse = Warehouse(f"sqlite:///{tmp_path}/warehouse.db")
+    with pytest.raises(WarehouseError, match="lock file"), warehouse.alone("user_sync"):
+        raise AssertionError
     warehouse.close()
 
 

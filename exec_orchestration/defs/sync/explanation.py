@@ -42,8 +42,8 @@ def explain(
     warehouse: dg.ResourceParam[WarehouseResource],
 ) -> None:
     problem = read_roster(context, roster, warehouse)
-    with warehouse.tables.alone("user_sync"):
-        run = UserSync(context, sparkwise, roster, warehouse)
+    with warehouse.tables.alone("user_sync") as stay_alone:
+        run = UserSync(context, sparkwise, roster, warehouse, stay_alone)
         told, plan = explained(run, config.employee_id)
         context.log.info("\n".join(filter(None, (told, problem and f"- But: {problem}"))))
         context.add_output_metadata({"explanation": dg.MetadataValue.md(told)})

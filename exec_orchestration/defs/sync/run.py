@@ -75,8 +75,10 @@ class UserSync:
         sparkwise: SparkwiseResource,
         roster: RosterResource,
         warehouse: WarehouseResource,
+        stay_alone: Callable[[], None],
     ) -> None:
         self.context = context
+        self.stay_alone = stay_alone
         self.sparkwise = sparkwise
         self.roster = roster
         self.warehouse = warehouse
@@ -201,7 +203,7 @@ class UserSync:
 
     def carry_out(self, plan: Plan) -> list[Outcome]:
         """Send what may be sent, then look at Sparkwise again; the last outcome of each person."""
-        kept = WarehouseJournal(self.tables, plan_id=plan.plan_id, run_id=self.run_id)
+        kept = WarehouseJournal(self.tables, plan.plan_id, self.run_id, stay_alone=self.stay_alone)
         outcomes = apply(plan, self.world(kept))
         if outcomes:
             self.list_accounts()

@@ -106,13 +106,15 @@ def _error_text(error: Any) -> str:
 class WarehouseJournal:
     """The journal of one plan, in `user_sync_outcome`."""
 
-    def __init__(self, warehouse: Warehouse, *, plan_id: str, run_id: str) -> None:
+    def __init__(self, warehouse: Warehouse, plan_id: str, run_id: str, *, stay_alone: Callable[[], None]) -> None:
         self._warehouse = warehouse
+        self._stay_alone = stay_alone
         self._plan_id = plan_id
         self._run_id = run_id
 
     def sending(self, outcomes: Sequence[Outcome]) -> None:
-        """Write that these are about to be sent."""
+        """Write that these are about to be sent, while no other sync is."""
+        self._stay_alone()
         rows = [
             {
                 "plan_id": self._plan_id,

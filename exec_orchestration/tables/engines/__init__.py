@@ -18,6 +18,7 @@ from exec_orchestration.tables.engines.patience import Patience
 from exec_orchestration.tables.rows import Row
 
 Load = Callable[[list[Row]], None]
+IsAlone = Callable[[], bool]
 
 
 class Offer(Protocol):
@@ -53,8 +54,11 @@ class Offer(Protocol):
     def alone_until_commit(self, connection: Connection, purpose: str) -> None:
         """Keep others out of this purpose until the transaction ends."""
 
-    def alone(self, engine: Engine, purpose: str) -> AbstractContextManager[bool]:
-        """Yields True where nobody else is within `alone` for this purpose; a process that dies lets go at once."""
+    def alone(self, engine: Engine, purpose: str) -> AbstractContextManager[IsAlone]:
+        """Keep others out of `alone` for this purpose; a process that dies lets go at once.
+
+        Yields what tells whether nobody else was there, and later, whether it has stayed so.
+        """
 
     def make_stage(self, connection: Connection, name: str, columns: Sequence[sa.Column[Any]]) -> sa.Table:
         """A new table that no other connection sees, and that goes away with this one."""

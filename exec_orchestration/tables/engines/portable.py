@@ -69,12 +69,12 @@ def alone_until_commit(_connection: Connection, _purpose: str) -> None:
 
 
 @contextmanager
-def alone(engine: Engine, purpose: str) -> Iterator[bool]:
+def alone(engine: Engine, purpose: str) -> Iterator[Callable[[], bool]]:
     """A lock of this process."""
     lock = _purposes[_name(engine), purpose]
     is_alone = lock.acquire(blocking=False)
     try:
-        yield is_alone
+        yield lambda: is_alone
     finally:
         if is_alone:
             lock.release()

@@ -67,20 +67,25 @@ def alone_until_commit(connection: Connection, purpose: str) -> None:
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_lock_number(purpose))))
 
 
+_SESSION = sa.select(sa.func.pg_backend_pid())
+
+
 def _lock_number(purpose: str) -> int:
     return int.from_bytes(sha256(purpose.encode()).digest()[:8], "big", signed=True)
 
 
 @contextmanager
-def alone(engine: Engine, purpose: str) -> Iterator[bool]:
-    """An advisory lock of a connection of its own."""
+def alone(engine: Engine, purpose: str) -> Iterator[Callable[[], bool]]:
+    """An advisory lock of a connection of its own, which takes the lock along when it breaks."""
     number = _lock_number(purpose)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        is_alone = bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(number))))
+        is_locked = bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(number))))
+        session = connection.scalar(_SESSION)
         try:
-            yield is_alone
+            # One that was made anew is another session, and has no lock.
+            yield lambda: is_locked and connection.scalar(_SESSION) == session
         finally:
-            if is_alone:
+            if is_locked and not connection.invalidated:
                 connection.execute(sa.select(sa.func.pg_advisory_unlock(number)))
 
 

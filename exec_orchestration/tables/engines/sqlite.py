@@ -19,6 +19,7 @@ from exec_orchestration.tables.engines.storing import each, each_once, json_of, 
 from exec_orchestration.tables.rows import Row
 
 BUSY_TIMEOUT_MILLISECONDS = 60_000
+PASSING, PRIMARY_CODE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL), 0xFF
 IN_MEMORY = (None, "", ":memory:")
 
 # No table lies by month here.
@@ -58,9 +59,9 @@ def _switch_to_wal(connection: Any) -> None:
     while connection.execute("PRAGMA journal_mode").fetchone()[0] not in ("wal", "memory"):
         try:
             connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            # This switch alone does not wait for the busy timeout.
-            if time.monotonic() > end:
+        except sqlite3.OperationalError as error:
+            # This switch alone does not wait for the busy timeout. What else is wrong will not pass: a full disk, say.
+            if error.sqlite_errorcode & PRIMARY_CODE not in PASSING or time.monotonic() > end:
                 raise
             time.sleep(0.05)
 
@@ -83,13 +84,22 @@ def alone_until_commit(_connection: Connection, _purpose: str) -> None:
 
 
 @contextmanager
-def alone(engine: Engine, purpose: str) -> Iterator[bool]:
+def alone(engine: Engine, purpose: str) -> Iterator[Callable[[], bool]]:
     """A lock on a file beside the database; in memory there is nobody else."""
     if engine.url.database in IN_MEMORY:
-        yield True
+        yield lambda: True
         return
-    with Path(f"{engine.url.database}.{purpose}.lock").open("w") as file:
-        yield _locked(file)
+    with _lock_file(Path(f"{engine.url.database}.{purpose}.lock")) as file:
+        is_locked = _locked(file)
+        yield lambda: is_locked
+
+
+def _lock_file(path: Path) -> Any:
+    """The file, opened; what keeps it from being made keeps the database from being written: a full disk, say."""
+    try:
+        return path.open("w")
+    except OSError as error:
+        raise sqlite3.OperationalError(f"unable to open its lock file: {error}") from error
 
 
 def _locked(file: Any) -> bool:
