@@ -3,16 +3,18 @@
 Here: the parts, their instance, what stands in the table that they load. Not here: when which part is killed.
 """
 
-import re
 import signal
+import socket
 import subprocess
 import sys
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 import sqlalchemy as sa
+import yaml
 
 from exec_orchestration.tables import METADATA
 from exec_orchestration_tests.faults.conftest import NO_LIMITS
@@ -25,30 +27,29 @@ ASSET = "exec_skill_proficiency"
 START_SECONDS, END_SECONDS = 150, 150
 ENDS = ("SUCCESS", "FAILURE", "CANCELED")
 RUNS = "{ runsOrError(limit: 200) { ... on Runs { results { id status startTime endTime } } } }"
-SLOW = [{"path": "/proficiency", "delay_seconds": 0.5}]
-# What is looked at every 5 or 30 seconds is looked at every second or two.
-QUICK = """
-run_coordinator:
-  module: dagster.core.run_coordinator
-  class: QueuedRunCoordinator
-  config:
-    dequeue_interval_seconds: 1
-"""
+UPDATED = "LOCATION_UPDATED"
+# The queue is looked at every second, not every five.
+QUEUE = {
+    "module": "dagster.core.run_coordinator",
+    "class": "QueuedRunCoordinator",
+    "config": {"dequeue_interval_seconds": 1},
+}
 
 
 class Site:
     """Code server, daemon and webserver, each of which can be killed and started again."""
 
     def __init__(self, folder: Path, stack: ExitStack, vendors: Sandbox, **monitoring: int) -> None:
-        self.folder, self.vendors, self._stack = folder, vendors, stack
+        self.folder, self.vendors = folder, vendors
         self.url = f"sqlite:///{folder}/warehouse.db"
         self.settings = {**vendors.settings, **NO_LIMITS, "WAREHOUSE_URL": self.url, "DAGSTER_HOME": str(folder)}
         (folder / "dagster.yaml").write_text(_instance(poll_interval_seconds=2, start_timeout_seconds=60, **monitoring))
         migrate = [sys.executable, "-m", "dagster", "instance", "migrate"]
         subprocess.run(migrate, env=bare_environment(**self.settings), capture_output=True, check=True)
-        ui = free_port()
-        self._commands = _commands(folder, code=free_port(), ui=ui)
+        self._code, ui = free_port(), free_port()
+        self._commands = _commands(folder, code=self._code, ui=ui)
         self._processes: dict[str, subprocess.Popen[str]] = {}
+        self._stacks = {name: stack.enter_context(ExitStack()) for name in self._commands}
         for name in self._commands:
             self.start(name)
         self.ui = Ui(ui)
@@ -58,18 +59,45 @@ class Site:
         """Wait until the webserver shows the assets that the code server tells."""
         self.ui.until(lambda: self.ui.ask("{ assetNodes { assetKey { path } } }")["assetNodes"], seconds=START_SECONDS)
 
+    def until_listening(self) -> None:
+        """Wait until the code server can be asked."""
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self._code)):
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"no code server within {START_SECONDS} s")
+
+    def start_code(self) -> None:
+        """Start the code server, and wait until the daemon, which runs, has seen that it is another one."""
+        log = self.folder / "daemon" / "process.log"
+        seen = log.read_text().count(UPDATED)
+        self.start("code")
+        self.ui.until(lambda: log.read_text().count(UPDATED) > seen, seconds=START_SECONDS)
+        time.sleep(1)  # in which it loads the code's description
+
+    def renew(self) -> None:
+        """Another daemon, and whatever else is down; a minute passes until it loads the code's description anew."""
+        self.kill("daemon")
+        for name, process in self._processes.items():
+            if process.poll() is not None:
+                self.start(name)
+        self.until_up()
+
     def start(self, name: str) -> None:
         """Start one of them."""
         own = self.folder / name
         own.mkdir(exist_ok=True)
         command = [sys.executable, "-W", "ignore", "-m", *self._commands[name]]
-        self._processes[name] = self._stack.enter_context(started(command, own, **self.settings))
+        self._processes[name] = self._stacks[name].enter_context(started(command, own, **self.settings))
 
     def kill(self, victim: str) -> int:
         """SIGKILL to one of our own processes, or to the runs that the code server has started; how many there were."""
         if victim != "run":
             self._processes[victim].send_signal(signal.SIGKILL)
             self._processes[victim].wait()
+            if victim != "code":  # whose runs are of its process group, and may go on
+                self._stacks[victim].close()
             return 1
         runs = self.run_processes()
         for process in runs:
@@ -89,10 +117,10 @@ class Site:
         """How each run stands."""
         return {name: run["status"] for name, run in self.runs().items()}
 
-    def begin(self) -> str:
-        """Empty the table, make the vendor slow and launch a backfill of all days; its id."""
+    def begin(self, *, delay: float = 0.4) -> str:
+        """Empty the table, make each answer of the vendor late and launch a backfill of all days; its id."""
         empty(self.url)
-        self.vendors.put("faults", SLOW)
+        self.vendors.put("faults", [{"path": "/proficiency", "delay_seconds": delay}])
         return launch(self.ui, ASSET, DAYS)
 
     def until_started(self) -> None:
@@ -113,11 +141,9 @@ def _command_line(process: psutil.Process) -> str:
 
 def _instance(**monitoring: int) -> str:
     """The project's dagster.yaml with other figures of the run monitoring."""
-    text = (PROJECT / "dagster.yaml").read_text()
-    for name, seconds in monitoring.items():
-        text, found = re.subn(rf"{name}: \d+", f"{name}: {seconds}", text)
-        assert found == 1, name
-    return text + QUICK
+    config = yaml.safe_load((PROJECT / "dagster.yaml").read_text())
+    config |= {"run_monitoring": {**config["run_monitoring"], **monitoring}, "run_coordinator": QUEUE}
+    return str(yaml.safe_dump(config))
 
 
 def _commands(folder: Path, *, code: int, ui: int) -> dict[str, tuple[str, ...]]:

@@ -14,17 +14,8 @@ import pytest
 
 from exec_orchestration_tests.faults.conftest import FIRST_SEED, Note
 from exec_orchestration_tests.faults.places import Contents, Sandbox, contents
-from exec_orchestration_tests.faults.sites import (
-    ASSET,
-    DAYS,
-    ENDS,
-    START_SECONDS,
-    Site,
-    days_in,
-    ended,
-    launch,
-    undisturbed_days,
-)
+from exec_orchestration_tests.faults.sites import ASSET, DAYS, ENDS, START_SECONDS, Site, days_in, undisturbed_days
+from exec_orchestration_tests.test_dagster import ended, launch
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("daemon")]
 
@@ -44,8 +35,12 @@ def kills(random: Random) -> tuple[list[Kill], list[Kill]]:
     """What is killed while the daemon is about to submit, and what once the run's process is there; 3 to 5 in all."""
     early = ["daemon", random.choice(["daemon", "webserver"])][: random.randint(1, 2)]
     middle = [random.choice(["daemon", "webserver", "webserver"]) for _ in range(random.randint(1, 2))]
-    both = [[Kill(each, random.random() * 2.5, random.random()) for each in some] for some in (early, [*middle, "run"])]
-    return both[0], both[1]
+    run = Kill("run", random.random() * 7, pause=0)
+    return [_soon(each, random) for each in early], [*(_soon(each, random) for each in middle), run]
+
+
+def _soon(victim: str, random: Random) -> Kill:
+    return Kill(victim, random.random() * 2.5, random.random())
 
 
 def carry_out(site: Site, planned: list[Kill]) -> Counter[str]:
