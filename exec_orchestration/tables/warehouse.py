@@ -144,9 +144,9 @@ class Warehouse:
 
     @contextmanager
     def alone(self, purpose: str) -> Iterator[Callable[[], None]]:
-        """A block that one process at a time may be in. Raises WarehouseError where another one is.
+        """A block for one process at a time. Raises WarehouseError where another is in it; what it yields does so later.
 
-        Yields what raises it where another one may be by now, since the lock went with its connection.
+        A lock goes with its connection, so that another may be in it before this one has ended.
         """
         with self._guarded(f"lock {purpose}"), self._offer.alone(self.engine, purpose) as is_alone:
 
