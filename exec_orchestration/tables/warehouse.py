@@ -144,10 +144,7 @@ class Warehouse:
 
     @contextmanager
     def alone(self, purpose: str) -> Iterator[Callable[[], None]]:
-        """A block for one process at a time. Raises WarehouseError where another is in it; what it yields does so later.
-
-        A lock goes with its connection, so that another may be in it before this one has ended.
-        """
+        """A block for one process at a time, else WarehouseError; it yields what raises that once the lock is lost."""
         with self._guarded(f"lock {purpose}"), self._offer.alone(self.engine, purpose) as is_alone:
 
             def stay_alone() -> None:
