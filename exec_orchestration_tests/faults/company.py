@@ -102,9 +102,9 @@ class Case:
         return do(self.company.errand(self.url, self.home, moment=moment), kill_after=kill_after)
 
     def journal(self) -> list[sa.Row[Any]]:
-        """Every outcome."""
+        """Every outcome, in the order of sending: two plans of one second have ids in any order."""
         query = sa.select(user_sync_outcome).where(user_sync_outcome.c.sent_at > self.first_sync_ended)
-        return read(self.url, query.order_by(user_sync_outcome.c.plan_id, user_sync_outcome.c.employee_id))
+        return read(self.url, query.order_by(user_sync_outcome.c.sent_at, user_sync_outcome.c.attempt))
 
     @cached_property
     def first_sync_ended(self) -> Any:
