@@ -53,7 +53,7 @@ class Load:
         self._tables = warehouse.tables
         self._client = client
         client.pacer.charge = charge_of(context.run, table.name)
-        free_what_died(context.instance, self._tables)
+        free_what_died(context.instance, self._tables, client.vendor.name.lower())
         self._told = client.traffic, time.monotonic()
         self.judge = Judge(context, table, self._tables)
         self._telling = Telling(context, self.key)

@@ -68,16 +68,18 @@ def free_reservations(run_ids: Collection[str]) -> sa.Delete:
     return api_reservations.delete().where(api_reservations.c.run_id.in_(run_ids))
 
 
-def unanswered(since: datetime) -> sa.Select[Any]:
-    """The requests of runs that were sent since an instant and have no answer yet, or never will."""
+def unanswered(api: str, since: datetime) -> sa.Select[Any]:
+    """The requests of runs to a vendor that were sent since an instant and have no answer yet, or never will."""
     columns = (api_requests.c.id, api_requests.c.run_id, api_requests.c.sent_at)
     still_open = (api_requests.c.answered_at.is_(None), api_requests.c.run_id.is_not(None))
-    return sa.select(*columns).where(api_requests.c.sent_at >= since, *still_open)
+    return sa.select(*columns).where(api_requests.c.api == api, api_requests.c.sent_at >= since, *still_open)
 
 
 def give_up(requests: Iterable[sa.Row[Any]], now: datetime) -> tuple[sa.Update, list[dict[str, Any]]]:
     """Let requests whose process has died count from when they have reached their vendor at the latest."""
-    statement = api_requests.update().where(api_requests.c.id == sa.bindparam("b_id"))
+    # An answer that came meanwhile says better when it ended.
+    is_lost = (api_requests.c.id == sa.bindparam("b_id"), api_requests.c.answered_at.is_(None))
+    statement = api_requests.update().where(*is_lost)
     ends = [(row.id, min(now, row.sent_at + timedelta(seconds=ARRIVED_SECONDS))) for row in requests]
     return statement, [{"b_id": request, "answered_at": end} for request, end in ends]
 

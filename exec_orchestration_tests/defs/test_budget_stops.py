@@ -150,7 +150,7 @@ def test_what_a_killed_run_had_under_way_ends_once_dagster_knows(
     ledger, sent_at = RequestLedger(house.warehouse, api="exec"), time.time() - 200
     with ledger.alone(lambda: sent_at) as books:
         books.enter(Charge("scheduled", run_id=killed.run_id), "GET /skills")
-    free_what_died(house.instance, house.warehouse)
+    free_what_died(house.instance, house.warehouse, "exec")
     with ledger.alone(time.time) as books:
         assert books.count(time.time() - 60, reserved=False)[0] == counts
 

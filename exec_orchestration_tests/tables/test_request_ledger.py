@@ -16,6 +16,7 @@ from exec_orchestration.apis import budget
 from exec_orchestration.apis.budget import BACKFILL, DAY_SECONDS, SCHEDULED, Charge, Quota, free_today, turn
 from exec_orchestration.tables import budget as tables
 from exec_orchestration.tables.budget import api_holds, api_requests, api_reservations
+from exec_orchestration.tables.budget_queries import ARRIVED_SECONDS, give_up, unanswered
 from exec_orchestration.tables.request_ledger import (
     BUFFERED_ROWS,
     LONGEST_FLIGHT_SECONDS,
@@ -131,6 +132,17 @@ def test_a_long_answer_counts_until_its_end(ledger: RequestLedger) -> None:
         ledger.answered(key, 200, NOW + 301)
     assert wait(ledger, QUOTA, at=NOW + 310) == 51
     assert wait(ledger, QUOTA, at=NOW + 361) == 0
+
+
+def test_an_answer_that_came_after_all_is_not_given_up(ledger: RequestLedger, warehouse: Warehouse) -> None:
+    """A process that was taken for dead has answered meanwhile: its own time of the end stands."""
+    with ledger.alone(lambda: NOW) as books:
+        late, lost = (books.enter(CHARGE, "GET /skills") for _ in range(2))
+    found = warehouse.read(unanswered("exec", datetime.fromtimestamp(NOW - 1, UTC)))
+    ledger.answered(late, 200, NOW + 200)
+    warehouse.write(give_up(found, datetime.fromtimestamp(NOW + 201, UTC)))
+    ends = {row["id"]: row["answered_at"].timestamp() - NOW for row in rows(warehouse, api_requests)}
+    assert ends == {late: 200, lost: ARRIVED_SECONDS}
 
 
 def test_what_cannot_be_written_down_is_kept(ledger: RequestLedger, warehouse: Warehouse) -> None:

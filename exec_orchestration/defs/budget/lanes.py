@@ -56,13 +56,13 @@ def charge_of(run: dg.DagsterRun, asset: str | None = None) -> Charge:
     return Charge(lane=lane, asset=asset, run_id=run.run_id, backfill=backfill_of(run) if lane == BACKFILL else None)
 
 
-def free_what_died(instance: dg.DagsterInstance, tables: Warehouse) -> None:
+def free_what_died(instance: dg.DagsterInstance, tables: Warehouse, api: str) -> None:
     """Give back what killed runs have set aside, once Dagster knows that they have ended: they can run again then.
 
-    What they had under way counts from then on as any request that has ended.
+    What they had under way at the vendor `api` counts from then on as any request that has ended.
     """
     now = datetime.now(UTC)
-    lost = tables.read(unanswered(now - timedelta(days=2)))
+    lost = tables.read(unanswered(api, now - timedelta(days=2)))
     holding = {row.run_id for row in (*tables.read(reserving_runs()), *lost)}
     runs = [instance.get_run_by_id(run_id) for run_id in holding]
     ended = {run.run_id for run in runs if run is not None and run.is_finished}
