@@ -18,7 +18,7 @@ from exec_orchestration.defs.failures import told_plainly
 from exec_orchestration.defs.partitions import DayWindow, days_of
 from exec_orchestration.defs.resources import ExecResource, WarehouseResource
 from exec_orchestration.defs.table_checks import ERROR, WARN, check_description
-from exec_orchestration.errors import BudgetTooSmall, VendorError
+from exec_orchestration.errors import BudgetTooSmall, RateLimited, VendorError
 from exec_orchestration.marts.figures import average
 from exec_orchestration.tables.erased import guard_of
 from exec_orchestration.tables.exec_com import exec_participant_analytics as practice
@@ -30,6 +30,7 @@ MEANING = (
 )
 SCORE_TOLERANCE = 0.5  # points; a summary may be rounded
 REQUESTS = 1
+NOT_ASKED = "Not compared, since Exec could not be asked: {}. The load itself stands."
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,10 @@ def participants_agree_with_summary(
         day, scenario_id = sampled(days, exec_com.scenario_ids)
         with pacer.charged(day.day), pacer.setting_aside(REQUESTS):
             found = compared(exec_com.api, warehouse, day, scenario_id)
-    except (VendorError, BudgetTooSmall) as error:
-        told = f"Not compared, since Exec could not be asked: {type(error).__name__}. The load itself stands."
-        return _result(passed=True, told=told)
+    except (RateLimited, BudgetTooSmall) as error:
+        return _result(passed=True, told=NOT_ASKED.format(type(error).__name__))
+    except VendorError as error:
+        return _result(passed=False, told=NOT_ASKED.format(error), severity=WARN)
     return found.with_metadata({"day": day.key, "scenario_id": scenario_id})
 
 

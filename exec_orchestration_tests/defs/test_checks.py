@@ -190,12 +190,16 @@ def test_exec_contradicts_its_own_summary(house: House) -> None:
     assert "scenario_lift" not in ran(result)
 
 
-def test_a_summary_that_cannot_be_asked_holds_nothing_up(house: House) -> None:
-    """Nothing is known then; the load and its marts stand."""
-    house.sandbox.fault("analytics/summary", status=400)
+@pytest.mark.parametrize(("fault", "passed"), [({"status": 400}, False), ({"status": 429, "retry_after": 3600}, True)])
+def test_a_summary_that_cannot_be_asked_holds_nothing_up(house: House, fault: dict[str, int], passed: bool) -> None:
+    """The load and its marts stand. That no request is to spare is nobody's fault; what Exec refuses is told."""
+    house.sandbox.fault("analytics/summary", **fault)
     result = house.run("exec_participant_analytics", "scenario_lift", first=DAY)
     assert result.success
-    assert "Not compared" in verdict(house, result, "agrees_with_summary").description
+    found = verdict(house, result, "agrees_with_summary")
+    severity = dg.AssetCheckSeverity.ERROR if passed else dg.AssetCheckSeverity.WARN
+    assert "Not compared" in found.description
+    assert (found.passed, found.severity) == (passed, severity)
     assert "scenario_lift" in ran(result)
 
 
